@@ -1,0 +1,89 @@
+"""What an agent is: the interface that the run loop knows, and what agents share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, NamedTuple, Protocol
+
+import msgspec
+import numpy as np
+
+
+class Transition(NamedTuple):
+    """One step of experience.
+
+    `next_observation` is the true successor also at the end of an episode. A terminated step has
+    no future (do not bootstrap); a truncated one has (bootstrap from `next_observation`).
+    """
+
+    observation: Any
+    action: Any
+    reward: float
+    next_observation: Any
+    terminated: bool
+    truncated: bool
+
+
+class Agent(Protocol):
+    """A learner. Constructed as `Agent(settings, observation_space, action_space, gamma=, rng=,
+    device=)`; every random number that it uses comes from `rng` or from children of it.
+
+    Attributes:
+        on_update: when set, called with what each update used: (name, value) for the names
+            update_states, update_actions, update_rewards, update_next_states.
+    """
+
+    on_update: Callable[[str, Any], None] | None
+
+    def act(self, observation: Any, *, explore: bool) -> Any:
+        """An action of the action space. `explore=False` is evaluation: it changes nothing that
+        training reads."""
+        ...
+
+    def observe(self, transition: Transition) -> None:
+        """Takes in one step, and learns when the agent sees fit.
+
+        Raises:
+            Diverged: a loss, a weight or an action stopped being finite.
+        """
+        ...
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything that the future depends on: weights, optimizers, buffers, generators."""
+        ...
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Continues exactly where `state_dict` was taken."""
+        ...
+
+    def metrics(self) -> Mapping[str, float]:
+        """Scalars worth a curve, as they stand now."""
+        ...
+
+    def learned_params(self) -> Mapping[str, np.ndarray]:
+        """The learned arrays, for `--record learned_params`."""
+        ...
+
+
+class Diverged(ArithmeticError):  # noqa: N818 - a result of a run, recorded as such
+    """A number that training depends on stopped being finite; the message names it."""
+
+
+class AgentRefused(ValueError):  # noqa: N818
+    """This agent cannot work in this environment or on this device; the message says why."""
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A law between hyperparameters of one agent, checked for every combination in a grid."""
+
+    names: tuple[str, ...]
+    holds: Callable[..., bool]
+    law: str
+
+
+class AgentSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Base of every agent's hyperparameters: type, range, default and one line of help each."""
+
+    RULES: ClassVar[tuple[Rule, ...]] = ()

@@ -1,0 +1,1 @@
+"""Linear agents on tile-coded features: no torch, microseconds a step."""

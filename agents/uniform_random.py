@@ -1,0 +1,54 @@
+"""The baseline that every learner has to beat: uniformly random actions."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from typing import Any
+
+import gymnasium
+import numpy as np
+
+from agents.base import AgentSettings, Transition
+
+
+class UniformRandomSettings(AgentSettings, frozen=True, kw_only=True):
+    """Uniformly random actions; no hyperparameters."""
+
+
+class UniformRandom:
+    """Samples the action space: uniform where it is bounded, as Gymnasium samples elsewhere."""
+
+    def __init__(
+        self,
+        settings: UniformRandomSettings,
+        observation_space: gymnasium.Space[Any],
+        action_space: gymnasium.Space[Any],
+        *,
+        gamma: float,
+        rng: np.random.Generator,
+        device: str,
+    ) -> None:
+        self.on_update: Callable[[str, Any], None] | None = None
+        # two copies, so that evaluating does not move the training stream
+        self._training, self._evaluation = copy.deepcopy(action_space), copy.deepcopy(action_space)
+        for space in (self._training, self._evaluation):
+            space.seed(int(rng.integers(2**31)))
+
+    def act(self, observation: Any, *, explore: bool) -> Any:
+        return (self._training if explore else self._evaluation).sample()
+
+    def observe(self, transition: Transition) -> None:
+        """Learns nothing."""
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"training": self._training, "evaluation": self._evaluation}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self._training, self._evaluation = state["training"], state["evaluation"]
+
+    def metrics(self) -> dict[str, float]:
+        return {}
+
+    def learned_params(self) -> dict[str, np.ndarray]:
+        return {}

@@ -1,0 +1,42 @@
+"""What can go wrong in a way that a person should read one sentence about."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class SweepError(Exception):
+    """Base of the errors that end a command with one sentence instead of a traceback.
+
+    Attributes:
+        exit_code: of the process.
+    """
+
+    exit_code = 1
+
+
+class ConfigError(SweepError):
+    """A file, a name or a value that cannot be used. Says what, where, and the nearest choice."""
+
+    exit_code = 2
+
+
+class Locked(SweepError):  # noqa: N818
+    """Another process runs this index now."""
+
+    exit_code = 3
+
+
+class StorageError(SweepError):
+    """A file could not be written or read; what was saved before is still there."""
+
+
+def nearest(name: str, choices: Iterable[str]) -> str:
+    """A hint that ends an error message: the nearest choice, or all of them when none is near."""
+    known = sorted(choices)
+    by_lower = {choice.lower(): choice for choice in known}
+    close = difflib.get_close_matches(name.lower(), by_lower, n=1, cutoff=0.5)
+    if close:
+        return f"did you mean {by_lower[close[0]]!r}?"
+    return f"known: {', '.join(known)}" if known else "there are none"
