@@ -32,9 +32,12 @@ class Agent(Protocol):
     Attributes:
         on_update: when set, called with what each update used: (name, value) for the names
             update_states, update_actions, update_rewards, update_next_states.
+        evaluation_rng: set before each evaluation; what `act(explore=False)` draws from. It is
+            no part of the agent's state.
     """
 
     on_update: Callable[[str, Any], None] | None
+    evaluation_rng: np.random.Generator
 
     def act(self, observation: Any, *, explore: bool) -> Any:
         """An action of the action space. `explore=False` is evaluation: it changes nothing that

@@ -32,8 +32,18 @@ class UniformRandom:
         self.on_update: Callable[[str, Any], None] | None = None
         # two copies, so that evaluating does not move the training stream
         self._training, self._evaluation = copy.deepcopy(action_space), copy.deepcopy(action_space)
-        for space in (self._training, self._evaluation):
-            space.seed(int(rng.integers(2**31)))
+        _reseed(self._training, rng)
+        self.evaluation_rng = np.random.default_rng(0)
+
+    @property
+    def evaluation_rng(self) -> np.random.Generator:
+        """See `agents.base.Agent`."""
+        return self._evaluation_rng
+
+    @evaluation_rng.setter
+    def evaluation_rng(self, rng: np.random.Generator) -> None:
+        self._evaluation_rng = rng
+        _reseed(self._evaluation, rng)
 
     def act(self, observation: Any, *, explore: bool) -> Any:
         return (self._training if explore else self._evaluation).sample()
@@ -42,13 +52,17 @@ class UniformRandom:
         """Learns nothing."""
 
     def state_dict(self) -> dict[str, Any]:
-        return {"training": self._training, "evaluation": self._evaluation}
+        return {"training": self._training}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        self._training, self._evaluation = state["training"], state["evaluation"]
+        self._training = state["training"]
 
     def metrics(self) -> dict[str, float]:
         return {}
 
     def learned_params(self) -> dict[str, np.ndarray]:
         return {}
+
+
+def _reseed(space: gymnasium.Space[Any], rng: np.random.Generator) -> None:
+    space.seed(int(rng.integers(2**31)))

@@ -1,0 +1,153 @@
+"""Binary features of an observation: tile coding for boxes, one-hot for discrete spaces."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import gymnasium
+import numpy as np
+from numba import njit
+
+from agents.base import AgentRefused
+from agents.linear.settings import LinearSettings
+
+_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
+
+
+@dataclass(frozen=True)
+class Tiles:
+    """Tile coding: T tilings of B tiles a dimension over [low, high]^D, and a bias.
+
+    Tiling n is displaced by n/(B*T) of the range in every dimension; values outside the range
+    fall into the outermost tile. Feature 0 is always on, so T + 1 features are active.
+
+    Attributes:
+        low, scale: [D] an observation x is normalised to (x - low) * scale in [0, 1].
+        tilings, bins: T, B.
+        size: features. T*B^D + 1, or less when the tiles are hashed.
+        hashed: whether tiles share `size - 1` slots by hashing.
+        discrete: whether observations are integers.
+    """
+
+    low: np.ndarray
+    scale: np.ndarray
+    tilings: int
+    bins: int
+    size: int
+    hashed: bool
+
+    discrete: bool
+
+    @property
+    def active(self) -> int:
+        """Number of active features."""
+        return self.tilings + 1
+
+    def empty(self) -> np.ndarray:
+        """A place [T + 1] for active features."""
+        return np.zeros(self.active, dtype=np.int64)
+
+    def write(self, observation: Any, active: np.ndarray) -> None:
+        """Writes the active features of `observation` into `active`."""
+        activate(
+            np.array([observation], dtype=np.float64) if self.discrete else observation,
+            self.low,
+            self.scale,
+            self.tilings,
+            self.bins,
+            self.size,
+            self.hashed,
+            active,
+        )
+
+
+def tiles_for(
+    space: gymnasium.Space[Any], settings: LinearSettings, *, agent: str
+) -> Tiles:
+    """The features for an observation space.
+
+    A discrete space is one tiling with a tile for each state.
+
+    Raises:
+        AgentRefused: not a vector or a discrete space, or a dimension without finite bounds.
+    """
+    if isinstance(space, gymnasium.spaces.Discrete):
+        states = int(space.n)
+        low, scale = np.array([space.start - 0.5]), np.array([1 / states])
+        return Tiles(low, scale, 1, states, states + 1, hashed=False, discrete=True)
+    if not isinstance(space, gymnasium.spaces.Box) or len(space.shape) != 1:
+        raise AgentRefused(
+            f"{agent} needs a vector or a discrete observation, not {space}; "
+            "image observations want a neural agent"
+        )
+    low, high = space.low.astype(np.float64), space.high.astype(np.float64)
+    unbounded = [
+        i for i in range(len(low)) if not math.isfinite(high[i] - low[i]) or high[i] - low[i] > 1e30
+    ]
+    if unbounded:
+        raise AgentRefused(
+            f"{agent} tiles the observation, and dimension"
+            f"{'s' if len(unbounded) > 1 else ''} {', '.join(map(str, unbounded))} of {len(low)} "
+            f'{"have" if len(unbounded) > 1 else "has"} no finite bounds; give "observation_ranges"'
+            f' in the environment file: a [low, high] for each of the {len(low)} dimensions '
+            "(null where the environment's own bounds are finite)"
+        )
+    width = np.where(high > low, high - low, 1.0)
+    dense = settings.tilings * settings.bins ** len(low) + 1
+    return Tiles(
+        low,
+        1 / width,
+        settings.tilings,
+        settings.bins,
+        size=min(dense, settings.table_size),
+        hashed=dense > settings.table_size,
+        discrete=False,
+    )
+
+
+@njit(cache=True)
+def activate(
+    observation: np.ndarray,
+    low: np.ndarray,
+    scale: np.ndarray,
+    tilings: int,
+    bins: int,
+    size: int,
+    hashed: bool,
+    active: np.ndarray,
+) -> None:
+    """Writes the indices of the active features of `observation` [D] into `active` [T + 1].
+
+    Hashed tiles of different tilings may meet in one slot; its feature is then counted twice.
+    """
+    active[0] = 0
+    for tiling in range(tilings):
+        offset = tiling / (bins * tilings)
+        if hashed:
+            key = np.uint64(tiling + 1) * _GOLDEN
+            for d in range(low.shape[0]):
+                cell = np.uint64(_cell(observation[d], low[d], scale[d], offset, bins))
+                key = _mix(key ^ (cell + _GOLDEN * np.uint64(d + 1)))
+            active[tiling + 1] = 1 + np.int64(key % np.uint64(size - 1))
+        else:
+            tile = 0
+            for d in range(low.shape[0]):
+                tile = tile * bins + _cell(observation[d], low[d], scale[d], offset, bins)
+            active[tiling + 1] = 1 + tiling * bins ** low.shape[0] + tile
+
+
+@njit(cache=True)
+def _cell(x: float, low: float, scale: float, offset: float, bins: int) -> int:
+    z = (x - low) * scale
+    z = min(max(z, 0.0), 1.0)
+    return min(int((z + offset) * bins), bins - 1)
+
+
+@njit(cache=True)
+def _mix(key: np.uint64) -> np.uint64:
+    """The finaliser of SplitMix64 (Steele, Lea & Flood 2014): every bit depends on every bit."""
+    key = (key ^ (key >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    key = (key ^ (key >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return key ^ (key >> np.uint64(31))

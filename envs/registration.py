@@ -1,0 +1,29 @@
+"""The project's own environments, under Gymnasium's namespace ``sweep/``.
+
+``register()`` also makes them known to a plain ``gymnasium.make("sweep/...")``.
+"""
+
+from __future__ import annotations
+
+import gymnasium
+
+# id -> (class, registered steps per episode)
+OWN_ENVIRONMENTS: dict[str, tuple[str, int | None]] = {
+    "sweep/PendulumContinuous-v1": ("envs.own.pendulum:PendulumContinuous", 1000),
+    "sweep/PendulumDiscrete-v1": ("envs.own.pendulum:PendulumDiscrete", 1000),
+    "sweep/PendulumContinuing-v1": ("envs.own.pendulum:PendulumContinuous", None),
+    "sweep/MountainCarContinuous-v1": ("envs.own.mountain_car:MountainCarContinuous", 1000),
+    "sweep/MountainCarDiscrete-v1": ("envs.own.mountain_car:MountainCarDiscrete", 1000),
+    "sweep/AcrobotContinuous-v1": ("envs.own.acrobot:AcrobotContinuous", 1000),
+    "sweep/AcrobotDiscrete-v1": ("envs.own.acrobot:AcrobotDiscrete", 1000),
+    "sweep/Bimodal-v1": ("envs.own.bimodal:Bimodal", 1),
+    "sweep/GridWorld-v1": ("envs.own.grid_world:GridWorld", 1000),
+    "sweep/PuddleWorld-v1": ("envs.own.puddle_world:PuddleWorld", 1000),
+}
+
+
+def register() -> None:
+    """Registers all of ``OWN_ENVIRONMENTS``; calling it again does nothing."""
+    for name, (entry_point, steps_per_episode) in OWN_ENVIRONMENTS.items():
+        if name not in gymnasium.registry:
+            gymnasium.register(name, entry_point, max_episode_steps=steps_per_episode)

@@ -1,0 +1,103 @@
+"""The one outer wrapper: everything an environment file says about the problem, in one step()."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import gymnasium
+import numpy as np
+from gymnasium.spaces import Box
+
+from envs.rewards import Overwrite
+
+Observation = Any
+Step = tuple[Observation, float, bool, bool, dict[str, Any]]
+Start = Callable[[], Observation]
+"""Puts a freshly reset environment into its start state and returns the observation."""
+
+
+class Problem(gymnasium.Wrapper[Any, Any, Any, Any]):
+    """An environment as its file describes it.
+
+    ``step`` clips a Box action to its bounds, counts, truncates after ``steps_per_episode`` steps
+    (an episode that terminates is never truncated too) and overwrites the reward. Between the end
+    of an episode and the next ``reset`` a ``step`` is an error.
+
+    Args:
+        env: the environment, without a time limit of its own.
+        steps_per_episode: steps after which an episode is truncated; None: never.
+        overwrite: the rewards of the file; None: the environment's.
+        start: start state of the file; None: the environment's.
+        observation_space: replaces the environment's.
+    """
+
+    def __init__(
+        self,
+        env: gymnasium.Env[Any, Any],
+        *,
+        steps_per_episode: int | None = None,
+        overwrite: Overwrite | None = None,
+        start: Start | None = None,
+        observation_space: Box | None = None,
+    ) -> None:
+        super().__init__(env)
+        self.steps_per_episode = steps_per_episode
+        if observation_space is not None:
+            self.observation_space = observation_space
+        self._limit = sys.maxsize if steps_per_episode is None else steps_per_episode
+        self._overwrite = overwrite
+        self._start = start
+        self._low: np.ndarray[Any, Any] | None = None
+        space = env.action_space
+        if isinstance(space, Box) and not getattr(env.unwrapped, "clips_actions", False):
+            self._low, self._high = space.low, space.high
+            self._dtype = space.dtype
+        self._steps = 0
+        self._step: Callable[[Any], Any] = _needs_reset
+
+    def step(self, action: Any) -> Step:
+        if self._low is not None:
+            # two ufuncs: np.clip costs three times as much
+            action = np.minimum(np.maximum(action, self._low, dtype=self._dtype), self._high)
+        observation, reward, terminated, truncated, info = self._step(action)
+        self._steps = steps = self._steps + 1
+        if self._overwrite is not None:
+            reward = self._overwrite(reward, terminated, steps)
+        if terminated:
+            self._step = _needs_reset
+            return observation, reward, True, False, info
+        if truncated or steps >= self._limit:
+            self._step = _needs_reset
+            return observation, reward, False, True, info
+        return observation, reward, False, False, info
+
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[Observation, dict[str, Any]]:
+        observation, info = self.env.reset(seed=seed, options=options)
+        if self._start is not None:
+            observation = self._start()
+        self._steps = 0
+        self._step = self.env.step
+        return observation, info
+
+    @property
+    def in_episode(self) -> bool:
+        """Whether ``step`` may be called: after a reset, before the end of that episode."""
+        return self._step is not _needs_reset
+
+    @property
+    def steps(self) -> int:
+        """Steps taken in the current (or just ended) episode."""
+        return self._steps
+
+    def restore_counters(self, *, steps: int, in_episode: bool) -> None:
+        """Continues at step ``steps`` of an episode whose inner state was put back."""
+        self._steps = steps
+        self._step = self.env.step if in_episode else _needs_reset
+
+
+def _needs_reset(action: Any) -> Any:
+    raise gymnasium.error.ResetNeeded("the episode is over or has not begun: call reset() first")

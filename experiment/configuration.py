@@ -1,0 +1,112 @@
+"""The two JSON files as one checked experiment."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+import agents
+from envs.errors import EnvironmentRefused
+from envs.settings import EnvironmentSettings
+from experiment.agent_file import build_grid
+from experiment.canonical import setting_id
+from experiment.errors import ConfigError, nearest
+from experiment.files import read_json_object
+from experiment.grid import Grid
+from experiment.values import hyperparameters
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """An environment, an agent, and the grid of the agent's settings.
+
+    Attributes:
+        files: {"environment": the file's content, "agent": the file's content}, as read.
+    """
+
+    files: Mapping[str, Any]
+    environment: EnvironmentSettings
+    agent_name: str
+    grid: Grid
+
+    @property
+    def problem(self) -> dict[str, Any]:
+        """The fields of the environment file that change what is trained."""
+        fields: dict[str, Any] = msgspec.to_builtins(self.environment)
+        return {k: v for k, v in fields.items() if k not in EnvironmentSettings.EVALUATION_FIELDS}
+
+    @property
+    def evaluation(self) -> dict[str, Any]:
+        """The fields of the environment file that only say how training is looked at."""
+        fields: dict[str, Any] = msgspec.to_builtins(self.environment)
+        return {k: v for k, v in fields.items() if k in EnvironmentSettings.EVALUATION_FIELDS}
+
+    def setting_id(self, setting: int) -> str:
+        """Who setting number `setting` is."""
+        return setting_id(self.agent_name, self.grid.setting(setting), self.problem)
+
+
+def read_experiment(environment_file: Path, agent_file: Path) -> Experiment:
+    """Reads and checks both files.
+
+    Raises:
+        ConfigError: one sentence with file, path inside it, value, and nearest valid choice.
+    """
+    environment = read_json_object(environment_file)
+    agent = read_json_object(agent_file)
+    return build_experiment(environment, agent, str(environment_file), str(agent_file))
+
+
+def build_experiment(
+    environment: Mapping[str, Any],
+    agent: Mapping[str, Any],
+    environment_file: str,
+    agent_file: str,
+) -> Experiment:
+    """The same from the contents of both files; the names are for messages."""
+    checked = check_environment(environment, environment_file)
+    name = check_agent_name(agent.get("agent_name"), agent_file)
+    grid = build_grid(agent, agents.settings_type(name), agent_file)
+    files = {"environment": dict(environment), "agent": dict(agent)}
+    return Experiment(files, checked, name, grid)
+
+
+def check_agent_name(name: Any, file: str) -> str:
+    """`name` if it is an agent's."""
+    if name is None:
+        raise ConfigError(f'{file}: lacks "agent_name"; known: {", ".join(agents.AGENTS)}')
+    if name not in agents.AGENTS:
+        raise ConfigError(
+            f"{file}: agent_name {name!r} is unknown; {nearest(str(name), agents.AGENTS)}"
+        )
+    return str(name)
+
+
+def check_environment(content: Mapping[str, Any], file: str) -> EnvironmentSettings:
+    """The environment file's fields, typed."""
+    declared = hyperparameters(EnvironmentSettings)
+    for name, value in content.items():
+        if name not in declared:
+            raise ConfigError(
+                f"{file}: {name} is not a field of an environment; {nearest(name, declared)}"
+            )
+        declared[name].convert(value, f"{file}: {name}")
+    for name, one in declared.items():
+        if one.default is msgspec.NODEFAULT and name not in content:
+            raise ConfigError(f"{file}: lacks {name!r}, which has no default{_typo(name, content)}")
+    try:
+        return msgspec.convert(content, EnvironmentSettings)
+    except EnvironmentRefused as refused:
+        raise ConfigError(f"{file}: {refused.field} {refused.problem}") from None
+    except msgspec.ValidationError as error:
+        raise ConfigError(f"{file}: {error}") from None
+
+
+def _typo(name: str, content: Mapping[str, Any]) -> str:
+    close = difflib.get_close_matches(name, content, n=1)
+    return f"; {close[0]!r} looks like it" if close else ""

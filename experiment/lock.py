@@ -1,0 +1,148 @@
+"""One process a run: a lock file that says who holds it, and that a dead holder cannot keep."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import socket
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from experiment.errors import Locked, StorageError
+
+#: How often the holder touches its lock, and after how long without a touch a holder on
+#: another host (whose processes cannot be looked at from here) counts as dead.
+HEARTBEAT_SECONDS = 30.0
+STALE_SECONDS = 600.0
+
+
+class Lock:
+    """Held from `with` to its end. The holder calls `beat` now and then."""
+
+    def __init__(self, path: Path, what: str) -> None:
+        self.path = path
+        self.what = what
+        self._content = _identity()
+        self._last_beat = 0.0
+
+    def __enter__(self) -> Lock:
+        for _ in range(5):
+            if self._create():
+                return self
+            holder = _read(self.path)
+            if holder is not None and _alive(holder, self.path):
+                raise Locked(
+                    f"{self.what} is being run by process {holder['pid']} on {holder['host']} "
+                    f"since {holder['since']} (lock file {self.path})"
+                )
+            self._remove_stale(holder)
+        raise Locked(f"{self.what}: the lock file {self.path} changes hands too fast")
+
+    def _create(self) -> bool:
+        """Creates the lock with its content in one step, so no reader sees it empty."""
+        temporary = self.path.with_name(f".{self.path.name}.{socket.gethostname()}.{os.getpid()}")
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            temporary.write_text(json.dumps(self._content))
+            try:
+                os.link(temporary, self.path)
+                return True
+            except FileExistsError:
+                return False
+            finally:
+                temporary.unlink()
+        except OSError as error:
+            raise StorageError(f"{self.path}: cannot be written: {error.strerror}") from error
+
+    def _remove_stale(self, seen: dict[str, Any] | None) -> None:
+        """Moves the dead holder's file away; puts it back if somebody took over meanwhile."""
+        aside = self.path.with_name(f".{self.path.name}.stale.{os.getpid()}")
+        with contextlib.suppress(FileNotFoundError):
+            self.path.rename(aside)
+            if _read(aside) != seen:
+                with contextlib.suppress(FileExistsError):
+                    os.link(aside, self.path)
+            aside.unlink()
+
+    def beat(self) -> None:
+        """Shows other hosts that the holder lives. Cheap: touches at most every half minute."""
+        now = time.monotonic()
+        if now - self._last_beat >= HEARTBEAT_SECONDS:
+            self._last_beat = now
+            with contextlib.suppress(OSError):
+                os.utime(self.path)
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if _read(self.path) == self._content:
+            with contextlib.suppress(OSError):
+                self.path.unlink()
+
+
+def held(path: Path) -> bool:
+    """Whether a living process holds the lock."""
+    holder = _read(path)
+    return holder is not None and _alive(holder, path)
+
+
+def _identity() -> dict[str, Any]:
+    return {
+        "host": socket.gethostname(),
+        "pid": os.getpid(),
+        "process_start": _process_start(os.getpid()),
+        "since": time.strftime("%Y-%m-%d %H:%M:%S"),
+    }
+
+
+def _read(path: Path) -> dict[str, Any] | None:
+    try:
+        content = json.loads(path.read_text())
+    except (OSError, ValueError):
+        return None
+    return content if isinstance(content, dict) and {"host", "pid"} <= content.keys() else None
+
+
+def _alive(holder: dict[str, Any], path: Path) -> bool:
+    if holder["host"] == socket.gethostname():
+        try:
+            os.kill(holder["pid"], 0)
+        except ProcessLookupError:
+            return False
+        except PermissionError:
+            pass
+        # a pid is reused; a pid with a start time is not
+        started = _process_start(holder["pid"])
+        return started is None or started == holder.get("process_start")
+    try:
+        age = _file_server_now(path.parent) - path.stat().st_mtime
+    except OSError:
+        return False
+    return age < STALE_SECONDS
+
+
+def _process_start(pid: int) -> str | None:
+    """Start time and boot of a process where the system tells (Linux), else None."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    except OSError:
+        return None
+    return f"{boot}:{fields[19]}"
+
+
+def _file_server_now(folder: Path) -> float:
+    """The clock that stamps files here, which on a network disk is not this host's."""
+    probe = folder / f".clock.{socket.gethostname()}.{os.getpid()}"
+    try:
+        probe.touch()
+        return probe.stat().st_mtime
+    finally:
+        with contextlib.suppress(OSError):
+            probe.unlink()

@@ -1,0 +1,116 @@
+"""Where a result comes from: code, packages, machine."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import hashlib
+import platform
+import socket
+import subprocess
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from experiment.files import write_atomically
+
+ROOT = Path(__file__).resolve().parent.parent
+_SOURCE_FOLDERS = ("agents", "envs", "experiment")
+_PACKAGES = (
+    "numpy",
+    "gymnasium",
+    "numba",
+    "torch",
+    "mujoco",
+    "box2d",
+    "ale-py",
+    "opencv-python-headless",
+)
+
+
+def provenance(device: str) -> dict[str, Any]:
+    """What a record says of its origin; everything that can change the numbers of a run."""
+    return {
+        "code": code_version(),
+        "packages": package_versions(),
+        "python": platform.python_version(),
+        "host": socket.gethostname(),
+        "cpu": cpu_model(),
+        "device": device,
+    }
+
+
+@functools.cache
+def code_version() -> dict[str, Any]:
+    """The git commit, whether the tree was changed since, and a digest of the source itself."""
+    commit = _git("rev-parse", "HEAD")
+    difference = _difference() if commit else ""
+    return {
+        "commit": commit or None,
+        "changed": bool(difference),
+        "difference": _difference_name(difference) if difference else None,
+        "source_digest": _source_digest(),
+    }
+
+
+def keep_difference(folder: Path) -> None:
+    """Keeps the uncommitted difference in `folder`, once for all runs that share it."""
+    name = code_version()["difference"]
+    if name and not (folder / name).exists():
+        with contextlib.suppress(FileExistsError):
+            write_atomically(folder / name, _difference().encode(), exclusive=True)
+
+
+def _difference_name(difference: str) -> str:
+    return f"code-{hashlib.sha256(difference.encode()).hexdigest()[:12]}.diff"
+
+
+@functools.cache
+def _difference() -> str:
+    """The working tree against its commit, new source files included."""
+    changed = _git("diff", "HEAD")
+    new_files = _git("ls-files", "--others", "--exclude-standard", "--", "*.py").splitlines()
+    new = [_git("diff", "--no-index", "--", "/dev/null", file) for file in new_files]
+    return "\n".join(part for part in [changed, *new] if part)
+
+
+def _git(*arguments: str) -> str:
+    """Output of git in the project's own repository; nothing where there is none."""
+    if not (ROOT / ".git").exists():
+        return ""
+    try:
+        done = subprocess.run(
+            ["git", *arguments], cwd=ROOT, capture_output=True, text=True, timeout=30, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return done.stdout.strip()
+
+
+@functools.cache
+def _source_digest() -> str:
+    digest = hashlib.sha256()
+    files = [file for folder in _SOURCE_FOLDERS for file in (ROOT / folder).rglob("*.py")]
+    for file in sorted([*files, ROOT / "main.py"]):
+        digest.update(f"{file.relative_to(ROOT)}\0".encode() + file.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+@functools.cache
+def package_versions() -> dict[str, str]:
+    """Installed versions of the packages that compute."""
+    versions = {}
+    for name in _PACKAGES:
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            versions[name] = metadata.version(name)
+    return versions
+
+
+@functools.cache
+def cpu_model() -> str:
+    """The processor's name where the system tells, else its architecture."""
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()

@@ -1,0 +1,265 @@
+"""Reads data.json, the combined results of one experiment, without building what is not drawn.
+
+Files may hold hundreds of megabytes. The file is mapped rather than read, the arrays of a run stay
+raw bytes until its curve is asked for, and only the fields of that curve are ever decoded.
+"""
+
+from __future__ import annotations
+
+import mmap
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
+
+import msgspec
+
+if TYPE_CHECKING:
+    from plotting.curves import Curve
+
+Kind = Literal["eval", "train", "reward"]
+#: The curves a run may have, in the order in which the default is looked for.
+KINDS: tuple[Kind, ...] = ("eval", "train", "reward")
+DATA_FILE = "data.json"
+
+
+class BadInput(Exception):  # noqa: N818 - the input is bad, the program is not
+    """One sentence for the user: what is wrong, where, and what would be right."""
+
+
+class _Series(msgspec.Struct):
+    timestep: list[int]
+    value: list[float]
+
+
+class _Metrics(msgspec.Struct):
+    mean_reward: _Series | None = None
+
+
+class _Head(msgspec.Struct):
+    """Who a run is and which curves it has."""
+
+    run_number: int
+    random_seed: int
+    status: Literal["completed", "diverged"]
+    total_timesteps: int
+    train_episode_steps: msgspec.Raw
+    last_episode_unfinished: bool = False
+    timesteps_at_eval: list[int] = []
+    metrics: _Metrics | None = None
+
+
+class _TrainFields(msgspec.Struct):
+    train_episode_rewards: list[float]
+    train_episode_steps: list[int]
+    last_episode_unfinished: bool = False
+
+
+class _EvalFields(msgspec.Struct):
+    eval_episode_rewards: list[list[float]]
+    timesteps_at_eval: list[int]
+
+
+class _RewardFields(msgspec.Struct):
+    metrics: _Metrics
+
+
+class _Setting(msgspec.Struct):
+    agent_params: dict[str, Any]
+    runs: list[msgspec.Raw]
+
+
+class _Environment(msgspec.Struct):
+    env_name: str
+
+
+class _Agent(msgspec.Struct):
+    agent_name: str
+
+
+class _Configuration(msgspec.Struct):
+    environment: _Environment
+    agent: _Agent
+
+
+class _DataFile(msgspec.Struct):
+    experiment: _Configuration
+    experiment_data: dict[str, _Setting]
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One run, its arrays not yet decoded. `kinds`: the curves that it has."""
+
+    number: int
+    seed: int
+    diverged: bool
+    total_timesteps: int
+    kinds: frozenset[Kind]
+    content: msgspec.Raw
+    where: str
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One setting and its runs, by run number."""
+
+    number: int
+    agent_params: dict[str, Any]
+    runs: tuple[Run, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Experiment:
+    """One data.json. `total_timesteps`: of its longest run."""
+
+    path: Path
+    env_name: str
+    agent_name: str
+    settings: tuple[Setting, ...]
+    total_timesteps: int
+
+    @property
+    def run_numbers(self) -> frozenset[int]:
+        """Every run that some setting has."""
+        return frozenset(run.number for setting in self.settings for run in setting.runs)
+
+    @property
+    def kinds(self) -> frozenset[Kind]:
+        """The curves that some completed run has."""
+        runs = [run for setting in self.settings for run in setting.runs if not run.diverged]
+        return frozenset[Kind]().union(*(run.kinds for run in runs))
+
+
+def read_experiment(path: Path) -> Experiment:
+    """The experiment in `path`: a data.json, or the folder that holds one."""
+    path = _locate(path)
+    tree = _decode(_map(path), _DataFile, str(path))
+    settings = tuple(
+        sorted(
+            (_setting(path, name, setting) for name, setting in tree.experiment_data.items()),
+            key=lambda setting: setting.number,
+        )
+    )
+    runs = [run for setting in settings for run in setting.runs]
+    if not runs:
+        raise BadInput(f"{path} holds no runs: run the experiment and combine its folder again")
+    return Experiment(
+        path,
+        tree.experiment.environment.env_name,
+        tree.experiment.agent.agent_name,
+        settings,
+        max(run.total_timesteps for run in runs),
+    )
+
+
+def _locate(path: Path) -> Path:
+    if path.is_dir():
+        if not (path / DATA_FILE).is_file():
+            raise BadInput(f"{path} holds no {DATA_FILE}: make it with 'python combine.py {path}'")
+        return path / DATA_FILE
+    if not path.exists():
+        raise BadInput(f"{path} does not exist: give a {DATA_FILE} or a folder that holds one")
+    return path
+
+
+def _map(path: Path) -> mmap.mmap:
+    try:
+        with path.open("rb") as file:
+            return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    except ValueError:  # what mmap says of an empty file
+        raise BadInput(f"{path} is empty: combine its folder again") from None
+    except OSError as error:
+        raise BadInput(f"{path} cannot be read: {error.strerror}") from None
+
+
+_T = TypeVar("_T")
+
+
+def _decode(content: mmap.mmap | msgspec.Raw, fields: type[_T], where: str) -> _T:
+    try:
+        # not strict, since a record spells out what JSON has no number for: "nan", "inf"
+        return msgspec.json.decode(content, type=fields, strict=False)
+    except msgspec.ValidationError as error:
+        raise BadInput(f"{where} is not the tree of a {DATA_FILE}: {error}") from None
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise BadInput(f"{where} is not a whole JSON file: {error}") from None
+
+
+def _setting(path: Path, name: str, setting: _Setting) -> Setting:
+    if not name.isdecimal():
+        raise BadInput(f"{path}: experiment_data has a setting {name!r}, which is not a number")
+    runs = sorted(
+        (_run(f"{path}, setting {name}", raw) for raw in setting.runs), key=lambda run: run.number
+    )
+    for run, following in pairwise(runs):
+        if run.number == following.number:
+            raise BadInput(f"{path}, setting {name} holds run {run.number} twice: combine it again")
+    return Setting(int(name), setting.agent_params, tuple(runs))
+
+
+def _run(where: str, content: msgspec.Raw) -> Run:
+    head = _decode(content, _Head, where)
+    if head.total_timesteps < 1:
+        raise BadInput(f"{where}, run {head.run_number} has {head.total_timesteps} timesteps")
+    ended = _entries(head.train_episode_steps) - head.last_episode_unfinished
+    has: dict[Kind, bool] = {
+        "eval": bool(head.timesteps_at_eval),
+        "train": ended > 0,
+        "reward": bool(
+            head.metrics and head.metrics.mean_reward and head.metrics.mean_reward.value
+        ),
+    }
+    return Run(
+        head.run_number,
+        head.random_seed,
+        head.status == "diverged",
+        head.total_timesteps,
+        frozenset(kind for kind in KINDS if has[kind]),
+        content,
+        f"{where}, run {head.run_number}",
+    )
+
+
+def _entries(flat_list: msgspec.Raw) -> int:
+    """How many numbers a JSON list holds, counted without making them."""
+    text = bytes(flat_list)
+    return text.count(b",") + 1 if text.strip(b"[] \n\t\r") else 0
+
+
+def read_curve(run: Run, kind: Kind, total_timesteps: int, bins: int) -> Curve:
+    """The curve of a run that has one of this kind, on an axis of `total_timesteps`."""
+    from plotting.curves import point_curve, train_curve
+
+    if kind == "train":
+        train = _decode(run.content, _TrainFields, run.where)
+        ended = len(train.train_episode_steps) - train.last_episode_unfinished
+        returns = train.train_episode_rewards
+        _same_length(run, "train_episode_rewards", returns, train.train_episode_steps)
+        steps = train.train_episode_steps[:ended]
+        return train_curve(returns[:ended], steps, total_timesteps, bins)
+    if kind == "eval":
+        evaluation = _decode(run.content, _EvalFields, run.where)
+        at = evaluation.timesteps_at_eval
+        _same_length(run, "eval_episode_rewards", evaluation.eval_episode_rewards, at)
+        returns = [
+            sum(episodes) / len(episodes) if episodes else float("nan")
+            for episodes in evaluation.eval_episode_rewards
+        ]
+        return point_curve(_increasing(run, at), returns, total_timesteps)
+    series = _decode(run.content, _RewardFields, run.where).metrics.mean_reward
+    if series is None:
+        raise BadInput(f"{run.where} has no metrics.mean_reward")
+    _same_length(run, "metrics.mean_reward.value", series.value, series.timestep)
+    return point_curve(_increasing(run, series.timestep), series.value, total_timesteps)
+
+
+def _same_length(run: Run, name: str, values: list[Any], positions: list[int]) -> None:
+    if len(values) != len(positions):
+        raise BadInput(f"{run.where}: {name} has {len(values)} entries for {len(positions)}")
+
+
+def _increasing(run: Run, timesteps: list[int]) -> list[int]:
+    if any(later <= earlier for earlier, later in pairwise(timesteps)):
+        raise BadInput(f"{run.where}: the timesteps of its curve do not increase")
+    return timesteps

@@ -1,0 +1,80 @@
+"""Which setting of a sweep is drawn: the best by a stated metric, among comparable ones only."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """What the runs of one setting came to.
+
+    scores: one a completed run; NaN where the run has no value of the metric.
+    missing: runs that other settings of the experiment have and this one has not.
+    """
+
+    setting: int
+    scores: tuple[float, ...]
+    diverged: int = 0
+    missing: int = 0
+
+    @property
+    def scored(self) -> int:
+        """Completed runs with a score."""
+        return sum(not math.isnan(score) for score in self.scores)
+
+    @property
+    def mean_score(self) -> float:
+        """Over the completed runs that have a score."""
+        return math.fsum(s for s in self.scores if not math.isnan(s)) / self.scored
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The setting to draw and how it was found.
+
+    candidates: how many settings it was compared with, itself included.
+    settings: how many the experiment has.
+    relaxed: no setting was eligible, so the fullest ones were compared.
+    by_hand: named by the user, compared with none.
+    """
+
+    tally: Tally
+    candidates: int
+    settings: int
+    relaxed: bool = False
+    by_hand: bool = False
+
+
+def choose(tallies: Sequence[Tally]) -> Choice | None:
+    """The setting with the highest mean score; the lowest number among equals.
+
+    A setting is eligible only with as many completed runs as the fullest setting, a score for each
+    of them, and no diverged run: otherwise a setting that fails on its hard seeds would win by the
+    easy ones. When none is eligible, those with the most scored runs are compared instead. None
+    when no run of any setting has a score.
+    """
+    fullest = max(len(tally.scores) for tally in tallies)
+    candidates = [
+        tally
+        for tally in tallies
+        if tally.scored == len(tally.scores) == fullest > 0 == tally.diverged
+    ]
+    relaxed = not candidates
+    if relaxed:
+        most = max(tally.scored for tally in tallies)
+        candidates = [tally for tally in tallies if tally.scored == most > 0]
+    if not candidates:
+        return None
+    best = min(candidates, key=lambda tally: (-tally.mean_score, tally.setting))
+    return Choice(best, len(candidates), len(tallies), relaxed)
+
+
+def choose_by_hand(tallies: Sequence[Tally], setting: int) -> Choice | None:
+    """The setting that the user asked for; None when the experiment has no such setting."""
+    for tally in tallies:
+        if tally.setting == setting:
+            return Choice(tally, 1, len(tallies), by_hand=True)
+    return None
