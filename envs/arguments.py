@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -73,7 +74,11 @@ def creator(spec: EnvSpec) -> Callable[..., Any]:
     if spec.entry_point is None:
         raise EnvironmentRefused("env_name", f"{spec.id} is registered without an entry point")
     try:
-        return load_env_creator(spec.entry_point)
+        with warnings.catch_warnings():
+            # SWIG's bindings of Box2D warn while they load, and where warnings are errors, crash
+            for kind in ("SwigPyPacked", "SwigPyObject", "swigvarlink"):
+                warnings.filterwarnings("ignore", f"builtin type {kind}", DeprecationWarning)
+            return load_env_creator(spec.entry_point)
     except (ImportError, DependencyNotInstalled) as error:
         raise EnvironmentRefused("env_name", f"{spec.id} cannot be imported: {error}") from error
 

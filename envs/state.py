@@ -96,7 +96,8 @@ def restore_state(env: Problem, state: dict[str, Any]) -> None:
     simulator._np_random = restored_generator(state["generator"])
     simulator._np_random_seed = state["seed"]
     if state["action_generator"] is not None:
-        env.action_space._np_random = restored_generator(state["action_generator"])
+        action_space: Any = env.action_space
+        action_space._np_random = restored_generator(state["action_generator"])
     env.restore_counters(steps=state["steps"], in_episode=state["in_episode"])
 
 

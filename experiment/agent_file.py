@@ -43,9 +43,7 @@ _OPERATORS: dict[str, Callable[[Any, Any], bool]] = {
 }
 
 
-def build_grid(
-    content: Mapping[str, Any], settings_type: type[AgentSettings], file: str
-) -> Grid:
+def build_grid(content: Mapping[str, Any], settings_type: type[AgentSettings], file: str) -> Grid:
     """The grid of an agent file, every value of every list validated.
 
     Raises:
@@ -195,9 +193,7 @@ class _Builder:
         joined = self.join(names, where)
         columns = [joined.names.index(name) for name in names]
         try:
-            legal = [
-                row for row in joined.rows if compare(*[row[c] for c in columns], *literal)
-            ]
+            legal = [row for row in joined.rows if compare(*[row[c] for c in columns], *literal)]
         except TypeError:
             raise self.error(where, f"compares values that have no order: {text!r}") from None
         if not legal:
@@ -230,7 +226,9 @@ class _Builder:
                     if len(involved) and _CONSTRAINT.fullmatch(rule.law)
                     else ""
                 )
-                at = next((self.given_at[n] for n in rule.names if n in self.given_at), "parameters")
+                at = next(
+                    (self.given_at[n] for n in rule.names if n in self.given_at), "parameters"
+                )
                 raise self.error(at, f"gives {shown}, against the rule {rule.law}{add}")
 
     # -- small things

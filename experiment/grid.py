@@ -61,6 +61,11 @@ class Grid:
         """G, the number of settings."""
         return math.prod(len(axis.rows) for axis in self.axes)
 
+    @property
+    def names(self) -> set[str]:
+        """All hyperparameters."""
+        return set(self.constants).union(*[axis.names for axis in self.axes])
+
     def split(self, index: int) -> tuple[int, int]:
         """(setting, run) of an index."""
         run, setting = divmod(index, self.size)
@@ -93,9 +98,7 @@ class Grid:
         offsets: list[list[int]] = []
         for axis in self.axes:
             named = any(name in values for name in axis.names)
-            positions: Sequence[int] = (
-                axis.positions(values) if named else range(len(axis.rows))
-            )
+            positions: Sequence[int] = axis.positions(values) if named else range(len(axis.rows))
             offsets.append([stride * position for position in positions])
             stride *= len(axis.rows)
         # the last axis is the most significant digit, so it leads the product

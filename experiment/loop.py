@@ -17,6 +17,7 @@ import numpy as np
 from agents.base import Agent, Diverged, Transition
 from envs.settings import EnvironmentSettings
 from envs.state import restore_state, resumes_mid_episode, save_state
+from envs.wrappers import Problem
 from experiment.step_arrays import StepArrays
 from experiment.streams import Streams, as_seed
 
@@ -31,14 +32,15 @@ class Training:
         timestep: training steps taken.
         stop: set it (a signal handler may) to leave `advance` between two steps.
         history: what the record will hold, plain lists and numbers.
+        saves_mid_episode: whether the environment's state can be saved exactly within episodes.
         on_step: called after every training step (to draw the scene, say).
     """
 
     def __init__(
         self,
         settings: EnvironmentSettings,
-        environment: gymnasium.Env[Any, Any],
-        evaluation_environment: Callable[[], gymnasium.Env[Any, Any]],
+        environment: Problem,
+        evaluation_environment: Callable[[], Problem],
         agent: Agent,
         streams: Streams,
         step_arrays: StepArrays,
@@ -50,9 +52,9 @@ class Training:
         self.stop = False
         self.on_step: Callable[[], None] | None = None
         self._make_evaluation_environment = evaluation_environment
-        self._evaluation_environment: gymnasium.Env[Any, Any] | None = None
+        self._evaluation_environment: Problem | None = None
         self._streams = streams
-        self._mid_episode = resumes_mid_episode(environment)
+        self.saves_mid_episode = resumes_mid_episode(environment)
         self._continuous = isinstance(environment.action_space, gymnasium.spaces.Box)
 
         self.timestep = 0
@@ -99,7 +101,7 @@ class Training:
     @property
     def can_be_saved(self) -> bool:
         """Whether `state_dict` is exact here: anywhere, or only between episodes."""
-        return self._mid_episode or self._reset_is_due
+        return self.saves_mid_episode or self._reset_is_due
 
     def advance(self, deadline: float, *, to_episode_end: bool = False) -> None:
         """Trains until an evaluation is due or the run ends, or leaves early when `stop` is set
@@ -160,9 +162,7 @@ class Training:
                     arrays.add("train_actions", action)
                     arrays.add("train_rewards", reward)
                 observe(
-                    Transition(
-                        observation, action, reward, next_observation, terminated, truncated
-                    )
+                    Transition(observation, action, reward, next_observation, terminated, truncated)
                 )
                 observation = next_observation
                 if terminated or truncated:
@@ -227,7 +227,8 @@ class Training:
         self.agent.evaluation_rng = np.random.default_rng(
             np.random.SeedSequence(stream.entropy, spawn_key=(*stream.spawn_key, number))
         )
-        returns, steps, states = [], [], []
+        returns, steps = [], []
+        states: list[Any] = []
         for episode in range(self.settings.eval_episodes):
             outcome = self._evaluation_episode(as_seed(stream) if episode == 0 else None, states)
             if outcome is None:

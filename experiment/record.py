@@ -1,7 +1,6 @@
 """The run record: one JSON file a run, sealed so that it can be proved whole without parsing it.
 
-The file is the tree ``{"experiment", "experiment_data": {setting: {"agent_params", "runs": [run]}}}``
-followed by a ``"seal"``: where the run's bytes lie, and an XXH3 checksum of everything before the
+The file is ``{"experiment", "experiment_data": {setting: {"agent_params", "runs": [run]}}}`` and a ``"seal"``: where the run's bytes lie, and an XXH3 checksum of everything before the
 seal. Merging ten thousand records is then a matter of checking and copying bytes.
 """
 
@@ -24,7 +23,9 @@ _HEAD = re.compile(
     rb'\{"run_number":(\d+),"index":(\d+),"setting_id":"([0-9a-f]{16})",'
     rb'"random_seed":(\d+),"status":"(completed|diverged)"'
 )
-_SEAL = re.compile(rb',"seal":\{"setting":(\d+),"run":\[(\d+),(\d+)\],"xxh3":"([0-9a-f]{16})"\}\}\n\Z')
+_SEAL = re.compile(
+    rb',"seal":\{"setting":(\d+),"run":\[(\d+),(\d+)\],"xxh3":"([0-9a-f]{16})"\}\}\n\Z'
+)
 _SEAL_SPAN = 160  # longer than any seal
 
 
@@ -135,6 +136,13 @@ def load(data: bytes) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
     tree = orjson.loads(data)
     content = tree["experiment_data"][str(sealed.setting)]
     return tree["experiment"], content["agent_params"], content["runs"][0]
+
+
+def agent_params(data: bytes) -> dict[str, Any]:
+    """The resolved setting of a record that `unseal` accepts; the arrays are not built."""
+    (content,) = msgspec.json.decode(data, type=_Record).experiment_data.values()
+    params: dict[str, Any] = orjson.loads(bytes(content.agent_params))
+    return params
 
 
 def json_safe(value: Any) -> Any:

@@ -89,10 +89,19 @@ def hyperparameters(settings_type: type[msgspec.Struct]) -> dict[str, Hyperparam
         default = field.default
         if default is msgspec.NODEFAULT and field.default_factory is not msgspec.NODEFAULT:
             default = field.default_factory()
-        declared[field.name] = Hyperparameter(
-            field.name, field.type, msgspec.to_builtins(default)
-        )
+        if default is not msgspec.NODEFAULT and default is not msgspec.UNSET:
+            default = msgspec.to_builtins(default)
+        declared[field.name] = Hyperparameter(field.name, field.type, default)
     return declared
+
+
+def default_values(settings_type: type[msgspec.Struct]) -> dict[str, Any]:
+    """The documented defaults, of those hyperparameters that have one."""
+    return {
+        name: one.default
+        for name, one in hyperparameters(settings_type).items()
+        if one.default is not msgspec.NODEFAULT
+    }
 
 
 def _alternatives(declared: Any) -> list[Any]:
@@ -122,5 +131,3 @@ def literal_choices(declared: Any) -> tuple[Any, ...]:
         if typing.get_origin(member) is Literal
         for choice in typing.get_args(member)
     )
-
-

@@ -11,6 +11,7 @@ from plotting.inference import CONFIDENCE
 from plotting.summary import Summary
 
 FEW_SEEDS = 5
+NO_BREAK_SPACE = "\N{NO-BREAK SPACE}"
 #: All seeds are drawn up to here; beyond, they would hide the mean.
 MOST_SEED_LINES = 30
 
@@ -57,8 +58,8 @@ def _setting(summary: Summary) -> str:
     number = f"setting {summary.choice.tally.setting}"
     if not summary.params:
         return number
-    values = ", ".join(f"{name} {_value(value)}" for name, value in summary.params.items())
-    return f"{number} ({values})"
+    pairs = [f"{name} {_value(value)}" for name, value in summary.params.items()]
+    return f"{number} ({', '.join(pair.replace(' ', NO_BREAK_SPACE) for pair in pairs)})"
 
 
 def _value(value: Any) -> str:

@@ -88,7 +88,7 @@ def train_curve(
 
     edges = bin_edges(total_timesteps, min(bins, total_timesteps))
     ends = np.cumsum(np.asarray(steps, dtype=np.float64))
-    values = np.asarray(returns, dtype=np.float64)
+    values = _finite(returns)
     binned = window_mean(ends, values, edges[:-1].astype(float), edges[1:].astype(float))
     mean, final = _scores(ends, values, total_timesteps)
     return Curve(edges[1:], binned, mean, final)
@@ -103,7 +103,7 @@ def point_curve(timestep: Sequence[int], value: Sequence[float], total_timesteps
     import numpy as np
 
     at = np.asarray(timestep, dtype=np.int64)
-    values = np.asarray(value, dtype=np.float64)
+    values = _finite(value)
     if at.size == 0:
         return Curve(at, values, float("nan"), float("nan"))
     mean, final = _scores(at.astype(float), values, total_timesteps)
@@ -112,6 +112,14 @@ def point_curve(timestep: Sequence[int], value: Sequence[float], total_timesteps
     if at[-1] <= final_start(total_timesteps):
         final = float(values[-1])
     return Curve(at, values, mean, final)
+
+
+def _finite(values: Sequence[float]) -> NDArray[np.float64]:
+    """Infinite values are unknown ones: a mean over them would say nothing, or win."""
+    import numpy as np
+
+    array = np.asarray(values, dtype=np.float64)
+    return np.where(np.isfinite(array), array, np.nan)
 
 
 def _scores(

@@ -21,9 +21,9 @@ _POINTS_PER_INCH = 72
 
 
 def draw(
-    summaries: Sequence[Summary], title: str, width: float = 5.0, height: float = 3.2
+    summaries: Sequence[Summary], title: str, width: float = 5.0, height: float = 2.8
 ) -> Figure:
-    """The figure of some experiments. `height` inches for the plot; the caption adds its own."""
+    """The figure of some experiments: `height` inches of plot, and what legend and caption need."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -90,17 +90,21 @@ def _label_axes(axes: Axes, summaries: Sequence[Summary], width: float) -> None:
     axes.set_xlim(0, max(each.total_timesteps for each in summaries))
     axes.xaxis.set_major_locator(MaxNLocator(nbins=int(1.6 * width), steps=[1, 2, 2.5, 5, 10]))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda t, _: style.short_number(t, 1e3)))
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: style.short_number(value)))
+    # all in thousands, or none
+    thousands_from = 1e3 if max(map(abs, axes.get_ylim())) >= 1e4 else float("inf")
+    axes.yaxis.set_major_formatter(
+        FuncFormatter(lambda value, _: style.short_number(value, thousands_from))
+    )
 
 
 def _add_texts(figure: Figure, summaries: Sequence[Summary], title: str) -> None:
-    """Makes the figure higher by its caption, and leaves the rest of it to the axes."""
+    """Makes the figure higher by its legend and its caption, so that the plot keeps its height."""
     from matplotlib.layout_engine import ConstrainedLayoutEngine
 
-    height = figure.get_size_inches()[1]
+    width, height = figure.get_size_inches()
+    figure.set_size_inches(width, height + _add_legend(figure, title))
     caption_height = _add_caption(figure, summaries)
-    _add_legend(figure, title)
-    share = caption_height / (height + caption_height)
+    share = caption_height / figure.get_size_inches()[1]
     figure.set_layout_engine(
         ConstrainedLayoutEngine(w_pad=_MARGIN, h_pad=_MARGIN / 2, rect=(0, share, 1, 1 - share))
     )
@@ -129,7 +133,7 @@ def _add_caption(figure: Figure, summaries: Sequence[Summary]) -> float:
 def _notes(summaries: Sequence[Summary]) -> Iterator[tuple[str, int]]:
     """(paragraph, how many of its first words are bold)."""
     for summary in summaries:
-        yield f"{summary.label}: {experiment_note(summary)}", len(summary.label.split())
+        yield f"{summary.label}: {experiment_note(summary)}", len(style.words(summary.label))
     yield general_note(summaries), 0
 
 
@@ -143,24 +147,26 @@ def _write_line(figure: Figure, line: style.Line, top: float, measure: style.Mea
         left += measure(text, bold) + measure(" ", False)
 
 
-def _add_legend(figure: Figure, title: str) -> None:
-    """Above the axes, under the title, in as many columns as fit."""
+def _add_legend(figure: Figure, title: str) -> float:
+    """Above the axes, under the title, in as many columns as fit; says how high it is in inches."""
     room = figure.get_size_inches()[0] - 2 * _MARGIN
     handles, labels = figure.axes[0].get_legend_handles_labels()
     handle_length = 0.5  # inches, with its padding
     labels = [_wrapped(figure, label, style.LEGEND_SIZE, room - handle_length) for label in labels]
-    for columns in range(min(len(labels), 4), 0, -1):
+    for columns in (4, 3, 2, 1):
         legend = figure.legend(
             handles,
             labels,
             loc="outside upper center",
-            ncols=columns,
+            ncols=min(columns, len(labels)),
             title=_wrapped(figure, title, style.TITLE_SIZE, room),
             title_fontsize=style.TITLE_SIZE,
         )
-        if columns == 1 or legend.get_window_extent().width / figure.dpi <= room:
-            return
+        extent = legend.get_window_extent()
+        if columns == 1 or extent.width / figure.dpi <= room:
+            break
         legend.remove()
+    return float(extent.height / figure.dpi)
 
 
 def _wrapped(figure: Figure, text: str, size: float, width: float) -> str:

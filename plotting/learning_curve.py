@@ -53,9 +53,9 @@ class _Refused(click.ClickException):
 @click.option(
     "--height",
     type=click.FloatRange(1.5, 40),
-    default=3.2,
+    default=2.8,
     show_default=True,
-    help="Inches, of the plot; the caption below it adds its own.",
+    help="Inches, of the plot; legend and caption add their own.",
 )
 def main(
     data: tuple[Path, ...],
@@ -90,12 +90,9 @@ def main(
 
 def _check_suffix(output: Path) -> None:
     if output.suffix not in SUFFIXES:
-        import difflib
-
-        near = difflib.get_close_matches(output.suffix.lower(), SUFFIXES, n=1) or [SUFFIXES[0]]
-        raise _Refused(
-            f"{output} does not end in .pdf, .png or .svg: try {output.with_suffix(near[0])}"
-        )
+        lower = output.suffix.lower()
+        nearest = output.with_suffix(lower if lower in SUFFIXES else ".pdf")
+        raise _Refused(f"{output} does not end in .pdf, .png or .svg: try {nearest}")
 
 
 def _make(

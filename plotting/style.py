@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -59,12 +60,17 @@ def colour(position: int) -> tuple[str, Any]:
     return PALETTE[position % len(PALETTE)], DASHES[position // len(PALETTE) % len(DASHES)]
 
 
-def short_number(value: float, thousands_from: float = 1e4) -> str:
+def short_number(value: float, thousands_from: float) -> str:
     """100000 as 100k, 1500000 as 1.5M; below `thousands_from` as it is."""
     for size, unit, least in ((1e9, "G", 1e9), (1e6, "M", 1e6), (1e3, "k", thousands_from)):
         if abs(value) >= least:
             return f"{value / size:.6g}{unit}".replace("-", "\N{MINUS SIGN}")
     return f"{value + 0.0:.6g}".replace("-", "\N{MINUS SIGN}")  # + 0.0: no "-0"
+
+
+def words(text: str) -> list[str]:
+    """What a line may be broken between: a no-break space does not separate words."""
+    return re.findall(r"[^ \t\n]+", text)
 
 
 def wrap(text: str, width: float, measure: Measure, bold: int = 0) -> list[Line]:
@@ -73,7 +79,7 @@ def wrap(text: str, width: float, measure: Measure, bold: int = 0) -> list[Line]
     The first `bold` words are bold. A word that is wider than a line is broken inside.
     """
     lines: list[Line] = [[]]
-    for position, word in enumerate(text.split()):
+    for position, word in enumerate(words(text)):
         is_bold = position < bold
         for piece in _fitting_pieces(word, width, measure, is_bold):
             longer = _add_word(lines[-1], piece, is_bold)

@@ -64,9 +64,7 @@ class LinearActorCritic(LinearLearner):
 
     def td_error(self, action: Any, reward: float, terminated: bool) -> float:
         successor = 0.0 if terminated else self._gamma * value(self._weights, _CRITIC, self._next)
-        return (
-            reward - self._average_reward + successor - value(self._weights, _CRITIC, self._here)
-        )
+        return reward - self._average_reward + successor - value(self._weights, _CRITIC, self._here)
 
     def aim(self, action: Any, error: float) -> None:
         self._average_reward += self._average_reward_lr * error

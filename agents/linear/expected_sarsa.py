@@ -71,7 +71,9 @@ class ExpectedSarsa(LinearLearner):
         self._epsilon = max(self._epsilon * self._epsilon_decay, self._epsilon_min)
         successor = 0.0
         if not terminated:
-            successor = self._gamma * expected_value(self._weights, self._next, self._epsilon)
+            successor = self._gamma * float(
+                expected_value(self._weights, self._next, self._epsilon)
+            )
         return reward + successor - value(self._weights, action - self._first, self._here)
 
     def aim(self, action: Any, error: float) -> None:
@@ -114,4 +116,5 @@ def expected_value(weights: np.ndarray, active: np.ndarray, epsilon: float) -> f
         q = value(weights, b, active)
         total += q
         highest = max(highest, q)
-    return (1.0 - epsilon) * highest + epsilon * total / weights.shape[1]
+    mean: float = total / weights.shape[1]
+    return (1.0 - epsilon) * highest + epsilon * mean

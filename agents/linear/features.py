@@ -63,9 +63,7 @@ class Tiles:
         )
 
 
-def tiles_for(
-    space: gymnasium.Space[Any], settings: LinearSettings, *, agent: str
-) -> Tiles:
+def tiles_for(space: gymnasium.Space[Any], settings: LinearSettings, *, agent: str) -> Tiles:
     """The features for an observation space.
 
     A discrete space is one tiling with a tile for each state.
@@ -91,7 +89,7 @@ def tiles_for(
             f"{agent} tiles the observation, and dimension"
             f"{'s' if len(unbounded) > 1 else ''} {', '.join(map(str, unbounded))} of {len(low)} "
             f'{"have" if len(unbounded) > 1 else "has"} no finite bounds; give "observation_ranges"'
-            f' in the environment file: a [low, high] for each of the {len(low)} dimensions '
+            f" in the environment file: a [low, high] for each of the {len(low)} dimensions "
             "(null where the environment's own bounds are finite)"
         )
     width = np.where(high > low, high - low, 1.0)

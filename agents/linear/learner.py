@@ -13,7 +13,7 @@ import numpy as np
 from agents.base import AgentRefused, Diverged, Transition
 from agents.linear.features import tiles_for
 from agents.linear.settings import LinearSettings
-from agents.linear.traces import TracedWeights, learn
+from agents.linear.traces import TracedWeights
 
 
 class LinearLearner(ABC):
@@ -84,7 +84,7 @@ class LinearLearner(ABC):
         if not math.isfinite(error):
             raise Diverged("the TD error")
         self.aim(action, error)
-        learn(*self._memory.arguments, self._here, self._gradient, self._step)
+        self._memory.learn(self._here, self._gradient, self._step)
         if (terminated or truncated) and self._clear_traces:
             self._memory.clear_traces()
         if self.on_update is not None:

@@ -35,9 +35,7 @@ class Policy(Protocol):
         """The most likely action; `rng` breaks ties."""
         ...
 
-    def direction(
-        self, action: Any, size: float, gradient: np.ndarray, step: np.ndarray
-    ) -> None:
+    def direction(self, action: Any, size: float, gradient: np.ndarray, step: np.ndarray) -> None:
         """∇ log π(a|s) and step sizes of the functions at the state sampled last.
 
         Args:
@@ -75,16 +73,12 @@ class GaussianPolicy:
         noise += self._mean
         return noise
 
-    def best(
-        self, weights: np.ndarray, active: np.ndarray, rng: np.random.Generator
-    ) -> np.ndarray:
+    def best(self, weights: np.ndarray, active: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         mean, stddev = np.empty_like(self._mean), np.empty_like(self._stddev)
         gaussian(weights, active, self._log_clip, mean, stddev)
         return mean
 
-    def direction(
-        self, action: Any, size: float, gradient: np.ndarray, step: np.ndarray
-    ) -> None:
+    def direction(self, action: Any, size: float, gradient: np.ndarray, step: np.ndarray) -> None:
         gaussian_direction(action, self._mean, self._stddev, size, self._scaled, gradient, step)
 
     def state_dict(self) -> dict[str, np.ndarray]:
@@ -142,16 +136,14 @@ class SoftmaxPolicy:
 
     def sample(self, weights: np.ndarray, active: np.ndarray, rng: np.random.Generator) -> int:
         softmax(weights, active, self._temperature, self._probabilities)
-        return self._first + inverse_cumulative(self._probabilities, rng.random())
+        return self._first + int(inverse_cumulative(self._probabilities, rng.random()))
 
     def best(self, weights: np.ndarray, active: np.ndarray, rng: np.random.Generator) -> int:
         preferences = weights[active, 1:].sum(axis=0)
         ties = np.flatnonzero(preferences == preferences.max())
         return self._first + int(ties[0] if len(ties) == 1 else rng.choice(ties))
 
-    def direction(
-        self, action: Any, size: float, gradient: np.ndarray, step: np.ndarray
-    ) -> None:
+    def direction(self, action: Any, size: float, gradient: np.ndarray, step: np.ndarray) -> None:
         np.divide(self._probabilities, -self._temperature, out=gradient[1:])
         gradient[1 + action - self._first] += 1 / self._temperature
         step[1:] = size
@@ -190,11 +182,12 @@ def softmax(
 @njit(cache=True)
 def inverse_cumulative(probabilities: np.ndarray, u: float) -> int:
     """The outcome that a uniform u in [0, 1) picks."""
-    for b in range(probabilities.shape[0] - 1):
+    last: int = probabilities.shape[0] - 1
+    for b in range(last):
         u -= probabilities[b]
         if u < 0.0:
             return b
-    return probabilities.shape[0] - 1
+    return last
 
 
 def policy_for(space: gymnasium.Space[Any], settings: LinearACSettings) -> Policy:

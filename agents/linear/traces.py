@@ -39,16 +39,21 @@ class TracedWeights:
         self.clock = np.zeros(2, dtype=np.int64)
         self.decay = decay
         self.horizon = _horizon(decay)
-        self._arguments = (
-            *(getattr(self, name) for name in self._ARRAYS),
+
+    def learn(self, active: np.ndarray, gradient: np.ndarray, step: np.ndarray) -> None:
+        """One step of every function; see `learn` below."""
+        learn(
+            self.weights,
+            self.traces,
+            self.live,
+            self.seen,
+            self.clock,
             self.decay,
             self.horizon,
+            active,
+            gradient,
+            step,
         )
-
-    @property
-    def arguments(self) -> tuple[Any, ...]:
-        """The first arguments of `learn`."""
-        return self._arguments
 
     def clear_traces(self) -> None:
         """Forgets the past: an episode begins."""

@@ -1,0 +1,256 @@
+"""A results folder: where a run's files lie, and what protects their meaning.
+
+    results/<save-dir>/<environment>_<agent>[_<policy_type>]/
+        experiment.json                             what the indices mean
+        <environment>_<agent>_data_<index>.json     one record a run (and .npz on request)
+        running/<setting_id>-<seed>.lock, .checkpoint
+        orphaned/<setting_id>-<seed>.json           records that no index has at present
+
+Locks, checkpoints and orphans go by what a run is, so an edited configuration cannot mix them up.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from experiment import record
+from experiment.checkpoint import Checkpoints
+from experiment.configuration import Experiment
+from experiment.errors import ConfigError, StorageError
+from experiment.files import fsync_folder, storage, write_atomically
+from experiment.lock import Lock
+from experiment.manifest import FILE_NAME, Manifest
+
+
+@dataclass(frozen=True)
+class Run:
+    """One index, resolved.
+
+    Attributes:
+        setting_id, random_seed: who the run is; `index` is only where it stands.
+    """
+
+    index: int
+    setting: int
+    number: int
+    random_seed: int
+    setting_id: str
+
+    @property
+    def name(self) -> str:
+        """Of the files that go by identity."""
+        return f"{self.setting_id}-{self.random_seed}"
+
+    def is_of(self, head: record.Head) -> bool:
+        """Whether a record is this run's."""
+        return (head.setting_id, head.random_seed) == (self.setting_id, self.random_seed)
+
+
+def folder_of(experiment: Experiment, save_dir: Path | None) -> Path:
+    """Where an experiment's results go. An absolute `save_dir` is used as it is."""
+    parts = [experiment.environment.env_name, experiment.agent_name]
+    policy_type = experiment.grid.constants.get("policy_type")
+    if policy_type is not None:
+        parts.append(str(policy_type))
+    return Path("results") / (save_dir or "") / "_".join(parts).replace("/", "-")
+
+
+class ResultFolder:
+    """The folder at `path`, whose indices mean what `manifest` says."""
+
+    def __init__(self, path: Path, manifest: Manifest) -> None:
+        self.path = path
+        self.manifest = manifest
+
+    # -- where things lie
+
+    def run(self, index: int) -> Run:
+        """The run that `index` is."""
+        setting, number = self.manifest.grid.split(index)
+        seed = number + self.manifest.seed_offset
+        return Run(index, setting, number, seed, self.manifest.setting_id(setting))
+
+    def record_path(self, index: int) -> Path:
+        """The record of `index`; its step arrays lie beside it as `.npz`."""
+        return self.path / f"{self.manifest.stem}_data_{index}.json"
+
+    def orphan_path(self, name: str) -> Path:
+        """A record without an index, by `Run.name`."""
+        return self.path / "orphaned" / f"{name}.json"
+
+    def lock(self, run: Run) -> Lock:
+        """The lock of one run."""
+        path = self.path / "running" / f"{run.name}.lock"
+        return Lock(path, f"index {run.index} (setting {run.setting}, seed {run.random_seed})")
+
+    def checkpoints(self, run: Run) -> Checkpoints:
+        """The checkpoints of one run."""
+        path = self.path / "running" / f"{run.name}.checkpoint"
+        return Checkpoints(path, run.setting_id, run.random_seed)
+
+    def record_files(self) -> Iterator[tuple[int, Path]]:
+        """(index by its name, path) of every file that is named as a record."""
+        pattern = re.compile(re.escape(self.manifest.stem) + r"_data_(\d+)\.json")
+        for path in self.path.iterdir():
+            match = pattern.fullmatch(path.name)
+            if match:
+                yield int(match[1]), path
+
+    # -- the first run, and the manifest on disk
+
+    def create(self) -> None:
+        """Makes the folder and its manifest if they are not there.
+
+        Raises:
+            ConfigError: the place cannot be written to.
+        """
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            with contextlib.suppress(FileExistsError):
+                if not (self.path / FILE_NAME).exists():
+                    self.write_manifest(exclusive=True)
+        except (OSError, StorageError) as error:
+            raise ConfigError(f"--save-dir: {self.path} cannot be written to: {error}") from None
+
+    def write_manifest(self, *, exclusive: bool = False) -> None:
+        """Writes `experiment.json`."""
+        write_atomically(self.path / FILE_NAME, self.manifest.encode(), exclusive=exclusive)
+
+    def manifest_on_disk(self) -> Manifest | None:
+        """What the folder says that its indices mean; None for a new folder."""
+        return read_manifest(self.path)
+
+    # -- records
+
+    def finished(self, run: Run, report: Callable[[str], None]) -> record.Head | None:
+        """The head of the run's record when it is there and whole.
+
+        A damaged record is moved aside and reported, so that the run is done again; an orphaned
+        record of this very run gets its index back.
+
+        Raises:
+            StorageError: the place of the record holds another run's.
+        """
+        path = self.record_path(run.index)
+        head = _head(path, report)
+        orphan = self.orphan_path(run.name)
+        if head is None and _head(orphan, report) is not None:
+            self.place(orphan, run)
+            head = _head(path, report)
+        if head is not None and not run.is_of(head):
+            raise StorageError(
+                f"{path} holds setting {head.setting_id} seed {head.random_seed}, but index "
+                f"{run.index} is {run.setting_id} seed {run.random_seed}; run with --adopt to put "
+                "every record where it belongs"
+            )
+        return head
+
+    def place(self, path: Path, run: Run) -> None:
+        """Moves a record of `run` from `path` to its index, its contents re-addressed."""
+        experiment, _, content = record.load(path.read_bytes())
+        content |= {
+            "run_number": run.number,
+            "index": run.index,
+            "setting_id": run.setting_id,
+        }
+        # the environment file stays the one it was made with: its evaluations were
+        files = {"environment": experiment["environment"], "agent": self.manifest.files["agent"]}
+        target = self.record_path(run.index)
+        arrays = path.with_suffix(".npz")
+        with storage(f"{arrays}: cannot be moved"):
+            if arrays.exists():
+                arrays.replace(target.with_suffix(".npz"))
+        params = self.manifest.grid.setting(run.setting)
+        data = record.encode(files, run.setting, params, content)
+        with contextlib.suppress(FileExistsError):  # an earlier, interrupted move got this far
+            write_atomically(target, data, exclusive=True)
+        with storage(f"{path}: cannot be removed"):
+            path.unlink()
+
+    def set_aside(self, path: Path, name: str) -> Path:
+        """Moves a record (and its arrays) to the orphans under `name`."""
+        target = free_name(self.orphan_path(name))
+        with storage(f"{path}: cannot be moved to {target}"):
+            target.parent.mkdir(exist_ok=True)
+            arrays = path.with_suffix(".npz")
+            if arrays.exists():
+                arrays.replace(target.with_suffix(".npz"))
+            path.rename(target)
+            fsync_folder(target.parent)
+        return target
+
+    def write(self, run: Run, content: dict[str, object], arrays: bytes | None) -> Path:
+        """Writes the run's record, where the folder as it is now wants it.
+
+        If the configuration of the folder was edited and adopted while the run was under way,
+        the record goes to the orphans, from where its own index takes it back.
+        """
+        data = record.encode(
+            dict(self.manifest.files),
+            run.setting,
+            self.manifest.grid.setting(run.setting),
+            content,
+        )
+        target = self.record_path(run.index)
+        now = self.manifest_on_disk()
+        if now is None or not now.means_the_same_as(self.manifest) or self._taken(target, run):
+            target = free_name(self.orphan_path(run.name))
+            with storage(f"{target.parent}: cannot be created"):
+                target.parent.mkdir(exist_ok=True)
+        if arrays is not None:
+            write_atomically(target.with_suffix(".npz"), arrays)
+        write_atomically(target, data)
+        return target
+
+    def _taken(self, path: Path, run: Run) -> bool:
+        try:
+            return not run.is_of(record.unseal(path.read_bytes()).head)
+        except (FileNotFoundError, record.BadRecord):
+            return False
+
+
+def _head(path: Path, report: Callable[[str], None]) -> record.Head | None:
+    """The head of the record at `path`; None when there is none or it had to be moved aside."""
+    try:
+        return record.unseal(path.read_bytes()).head
+    except FileNotFoundError:
+        return None
+    except record.BadRecord as bad:
+        report(f"{path}: {bad}; kept as {move_damaged_aside(path).name}, the run is done again")
+        return None
+    except OSError as error:
+        raise StorageError(f"{path}: cannot be read: {error.strerror}") from None
+
+
+def move_damaged_aside(path: Path) -> Path:
+    """Renames a file that is no whole record; nothing is deleted."""
+    aside = free_name(path.with_name(path.name + ".damaged"))
+    with storage(f"{path}: cannot be moved aside"):
+        path.rename(aside)
+    return aside
+
+
+def free_name(path: Path) -> Path:
+    """`path`, or a numbered one beside it: nothing is ever overwritten."""
+    candidate, number = path, 2
+    while candidate.exists():
+        candidate = path.with_name(f"{path.stem}.{number}{path.suffix}")
+        number += 1
+    return candidate
+
+
+def read_manifest(path: Path) -> Manifest | None:
+    """The manifest of the folder at `path`; None where there is none."""
+    file = path / FILE_NAME
+    try:
+        return Manifest.decode(file.read_bytes(), file)
+    except FileNotFoundError:
+        return None
+    except NotADirectoryError:
+        raise ConfigError(f"{path}: not a folder") from None
+    except OSError as error:
+        raise StorageError(f"{file}: cannot be read: {error.strerror}") from None

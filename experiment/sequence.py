@@ -1,0 +1,142 @@
+"""Several indices, one after another: what `main.py` does with two files and a choice."""
+
+from __future__ import annotations
+
+import itertools
+import sys
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+import agents
+from experiment.adoption import open_folder
+from experiment.configuration import Experiment, read_experiment
+from experiment.errors import ConfigError, Locked
+from experiment.folder import ResultFolder, folder_of
+from experiment.manifest import Manifest
+from experiment.run import Options, Outcome, build_training, run_index
+from experiment.selection import chosen_indices, parse_where
+from experiment.signals import EXIT_SAVED
+from experiment.values import default_values
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to run: two files, and at most one of index, indices and runs."""
+
+    environment_file: Path
+    agent_file: Path
+    index: int | None = None
+    indices: str | None = None
+    runs: int | None = None
+    where: tuple[str, ...] = ()
+
+
+def run_sequence(
+    request: Request,
+    save_dir: Path | None,
+    seed_offset: int,
+    options: Options,
+    *,
+    adopt: bool,
+    dry_run: bool,
+) -> int:
+    """Trains every index that is asked for and not finished. Returns the exit code.
+
+    Raises:
+        SweepError: with its one sentence.
+    """
+    experiment = read_experiment(request.environment_file, request.agent_file)
+    where = parse_where(request.where, experiment)
+    indices = chosen_indices(experiment, request.index, request.indices, request.runs, where)
+    first = next(indices, None)
+    if first is None:
+        raise ConfigError(f"no setting has {' and '.join(request.where)}")
+    indices = itertools.chain([first], indices)
+    path = folder_of(experiment, save_dir)
+    manifest = Manifest.of(experiment, seed_offset)
+    if dry_run:
+        return _describe(experiment, ResultFolder(path, manifest), indices, options, adopt=adopt)
+    # refuses a configuration that cannot work before the folder exists
+    build_training(experiment, ResultFolder(path, manifest).run(first), options).close()
+    folder, plan = open_folder(path, manifest, _defaults(experiment), adopt=adopt)
+    if plan is not None:
+        print(plan.text(), file=sys.stderr)
+    one_only = request.index is not None or (request.indices is None and request.runs is None)
+    return _run_all(experiment, folder, indices, options, one_only=one_only)
+
+
+def _run_all(
+    experiment: Experiment,
+    folder: ResultFolder,
+    indices: Any,
+    options: Options,
+    *,
+    one_only: bool,
+) -> int:
+    outcomes: Counter[str] = Counter()
+    for index in indices:
+        try:
+            outcome = run_index(experiment, folder, index, options)
+        except Locked as locked:
+            if one_only:
+                raise
+            print(f"skipped: {locked}", file=sys.stderr)
+            outcomes["run by another process"] += 1
+            continue
+        if outcome is Outcome.INTERRUPTED:
+            return EXIT_SAVED
+        outcomes[outcome.value] += 1
+        if one_only:
+            path = folder.record_path(index)
+            before = " before; --force runs it again" if outcome is Outcome.FINISHED_BEFORE else ""
+            print(f"index {index}: finished{before}: {path}")
+    if not one_only:
+        counts = ", ".join(f"{count} {what}" for what, count in outcomes.items())
+        print(f"{sum(outcomes.values())} indices: {counts}: {folder.path}")
+    return Locked.exit_code if outcomes["run by another process"] else 0
+
+
+def _describe(
+    experiment: Experiment, folder: ResultFolder, indices: Any, options: Options, *, adopt: bool
+) -> int:
+    """Prints resolved runs: one object, or a line each when there are several."""
+    descriptions = (_description(experiment, folder, index) for index in indices)
+    first = next(descriptions)
+    build_training(experiment, folder.run(first["index"]), options).close()
+    second = next(descriptions, None)
+    if second is None:
+        print(orjson.dumps(first, option=orjson.OPT_INDENT_2).decode())
+    else:
+        for description in itertools.chain([first, second], descriptions):
+            print(orjson.dumps(description).decode())
+    try:
+        _, plan = open_folder(
+            folder.path, folder.manifest, _defaults(experiment), adopt=adopt, dry=True
+        )
+        if plan is not None:
+            print(plan.text(), file=sys.stderr)
+    except ConfigError as error:
+        print(f"note: a real run would stop: {error}", file=sys.stderr)
+    return 0
+
+
+def _description(experiment: Experiment, folder: ResultFolder, index: int) -> dict[str, Any]:
+    run = folder.run(index)
+    return {
+        "index": index,
+        "setting": run.setting,
+        "run": run.number,
+        "random_seed": run.random_seed,
+        "grid_size": experiment.grid.size,
+        "setting_id": run.setting_id,
+        "agent_params": experiment.grid.setting(run.setting),
+        "output": str(folder.record_path(index)),
+    }
+
+
+def _defaults(experiment: Experiment) -> dict[str, Any]:
+    return default_values(agents.settings_type(experiment.agent_name))
