@@ -1,7 +1,8 @@
 """The run record: one JSON file a run, sealed so that it can be proved whole without parsing it.
 
-The file is ``{"experiment", "experiment_data": {setting: {"agent_params", "runs": [run]}}}`` and a ``"seal"``: where the run's bytes lie, and an XXH3 checksum of everything before the
-seal. Merging ten thousand records is then a matter of checking and copying bytes.
+The file is ``{"experiment", "experiment_data": {setting: {"agent_params", "runs": [run]}}}`` and a
+``"seal"``: where the run's bytes lie, and an XXH3 checksum of everything before the seal. Merging
+ten thousand records is then a matter of checking and copying bytes.
 """
 
 from __future__ import annotations
