@@ -77,7 +77,7 @@ class TracedWeights:
 def _horizon(decay: float) -> int:
     if decay >= 1.0:
         return 2**62
-    return math.ceil(math.log(_NEGLIGIBLE) / math.log(decay)) if decay > 0.0 else 0
+    return math.ceil(math.log(_NEGLIGIBLE) / math.log(decay)) if decay > 0.0 else 1
 
 
 @njit(cache=True)
