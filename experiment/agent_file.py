@@ -31,6 +31,8 @@ from experiment.values import Hyperparameter, hyperparameters
 
 _KEYS = ("agent_name", "parameters", "zip", "random", "constraints")
 _JOINED_ROWS_LIMIT = 2_000_000
+_CHECKED_ROWS_LIMIT = 1_000_000
+_MOST_SAMPLES = 10**12
 
 _CONSTRAINT = re.compile(r"\s*(\w+)\s*(<=|>=|==|!=|<|>)\s*(\S+)\s*")
 _OPERATORS: dict[str, Callable[[Any, Any], bool]] = {
@@ -50,6 +52,19 @@ def build_grid(content: Mapping[str, Any], settings_type: type[AgentSettings], f
         ConfigError: with the file, the path inside it, the value, and the nearest valid choice.
     """
     return _Builder(settings_type, file).build(content)
+
+
+def check_rules(settings_type: type[AgentSettings], setting: Mapping[str, Any]) -> None:
+    """The agent's laws for one setting: grids too large to be checked whole have others.
+
+    Raises:
+        ConfigError: with the law and the values.
+    """
+    for rule in settings_type.RULES:
+        if not rule.holds(**{name: setting[name] for name in rule.names}):
+            raise ConfigError(
+                f"this setting has {_shown(rule, setting)}, against the rule {rule.law}"
+            )
 
 
 class _Builder:
@@ -132,10 +147,15 @@ class _Builder:
                 hint = nearest(key, ("samples", "seed", "parameters"))
                 raise self.error(f"random.{key}", f"is not a key of random draws; {hint}")
         samples, seed = given.get("samples"), given.get("seed", 0)
-        if type(samples) is not int or samples < 1:
-            raise self.error("random.samples", f"is {samples!r}: expected a number of at least 1")
+        if "samples" not in given:
+            raise self.error("random", 'lacks "samples", the number of draws')
+        if type(samples) is not int or not 1 <= samples <= _MOST_SAMPLES:
+            shown = canonical(samples).decode()
+            raise self.error(
+                "random.samples", f"is {shown}: expected an integer from 1 to {_MOST_SAMPLES}"
+            )
         if type(seed) is not int:
-            raise self.error("random.seed", f"is {seed!r}: expected an integer")
+            raise self.error("random.seed", f"is {canonical(seed).decode()}: expected an integer")
         parameters = self.object(given.get("parameters", {}), "random.parameters")
         if not parameters:
             raise self.error("random.parameters", "names no hyperparameter to draw")
@@ -212,15 +232,15 @@ class _Builder:
 
     def check_rule(self, rule: Rule, grid: Grid) -> None:
         """The agent's own laws, over the axes that they touch."""
-        involved = [axis for axis in grid.axes if set(axis.names) & set(rule.names)]
+        involved = [_narrowed(axis, rule.names) for axis in grid.axes]
+        involved = [axis for axis in involved if axis.names]
         constants = {name: grid.constants[name] for name in rule.names if name in grid.constants}
         names = [name for axis in involved for name in axis.names]
         # a grid of more combinations than this is checked run by run, as each is built
-        for row in itertools.islice(_product(involved), _JOINED_ROWS_LIMIT):
-            values = constants | dict(zip(names, row, strict=True))
-            chosen = {name: values[name] for name in rule.names}
+        for row in itertools.islice(_product(involved), _CHECKED_ROWS_LIMIT):
+            chosen = constants | dict(zip(names, row, strict=True))
             if not rule.holds(**chosen):
-                shown = ", ".join(f"{name} {canonical(v).decode()}" for name, v in chosen.items())
+                shown = _shown(rule, chosen)
                 add = (
                     f'; add "constraints": ["{rule.law}"] to leave such settings out'
                     if len(involved) and _CONSTRAINT.fullmatch(rule.law)
@@ -259,4 +279,20 @@ class _Builder:
 def _product(axes: list[Axis]) -> Iterable[Row]:
     """Rows of several axes joined, the first axis varying fastest."""
     for rows in itertools.product(*[axis.rows for axis in reversed(axes)]):
-        yield tuple(value for row in reversed(rows) for value in row)
+        yield tuple(itertools.chain.from_iterable(reversed(rows)))
+
+
+def _narrowed(axis: Axis, names: tuple[str, ...]) -> Axis:
+    """The columns `names` of an axis, and as many of its rows as are ever checked."""
+    kept = tuple(name for name in axis.names if name in names)
+    if isinstance(axis.rows, Draws):
+        parameters = {name: axis.rows.parameters[name] for name in kept}
+        samples = min(axis.rows.samples, _CHECKED_ROWS_LIMIT)
+        return Axis(kept, Draws(parameters, samples, axis.rows.seed) if kept else [])
+    columns = [axis.names.index(name) for name in kept]
+    rows = axis.rows[:_CHECKED_ROWS_LIMIT] if kept else []
+    return Axis(kept, [tuple(row[column] for column in columns) for row in rows])
+
+
+def _shown(rule: Rule, setting: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name} {canonical(setting[name]).decode()}" for name in rule.names)

@@ -84,7 +84,10 @@ class Checkpoints:
             raise _Damaged(f"truncated ({len(payload)} of {size} bytes)")
         if xxhash.xxh3_64_hexdigest(payload) != checksum:
             raise _Damaged("its checksum is wrong")
-        state: dict[str, Any] = pickle.loads(payload)
+        try:
+            state: dict[str, Any] = pickle.loads(payload)
+        except Exception as error:  # whatever a class of another code version raises
+            raise _Damaged(f"cannot be read by this version ({error})") from None
         return state
 
     def delete(self) -> None:

@@ -16,7 +16,7 @@ from envs.settings import EnvironmentSettings
 from experiment.agent_file import build_grid
 from experiment.canonical import setting_id
 from experiment.errors import ConfigError, nearest
-from experiment.files import read_json_object
+from experiment.files import json_kind, read_json_object
 from experiment.grid import Grid
 from experiment.values import hyperparameters
 
@@ -80,11 +80,11 @@ def check_agent_name(name: Any, file: str) -> str:
     """`name` if it is an agent's."""
     if name is None:
         raise ConfigError(f'{file}: lacks "agent_name"; known: {", ".join(agents.AGENTS)}')
+    if not isinstance(name, str):
+        raise ConfigError(f"{file}: agent_name is {json_kind(name)}, not a string")
     if name not in agents.AGENTS:
-        raise ConfigError(
-            f"{file}: agent_name {name!r} is unknown; {nearest(str(name), agents.AGENTS)}"
-        )
-    return str(name)
+        raise ConfigError(f"{file}: agent_name {name!r} is unknown; {nearest(name, agents.AGENTS)}")
+    return name
 
 
 def check_environment(content: Mapping[str, Any], file: str) -> EnvironmentSettings:

@@ -65,7 +65,7 @@ def _draw(kind: str, argument: Any, u: float) -> Any:
     if kind == "integer":
         return low + int(u * (high - low + 1))
     if kind == "uniform":
-        value = low + u * (high - low)
+        value = (1 - u) * low + u * high
     else:
         value = math.exp(math.log(low) + u * (math.log(high) - math.log(low)))
     # six digits: readable, and the same where exp and log differ in the last bit

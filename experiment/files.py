@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from experiment.canonical import canonical
 from experiment.errors import ConfigError, StorageError
 
 _COMMENTS = ("$schema", "$comment")
@@ -35,11 +36,13 @@ def read_json_object(path: Path) -> dict[str, Any]:
             parse_float=_finite,
             parse_constant=_not_a_number,
         )
+        # integers beyond 64 bits, half surrogates, a thousand nested lists: no record can hold them
+        canonical(content)
     except json.JSONDecodeError as error:
         raise ConfigError(
             f"{path}: line {error.lineno}, column {error.colno}: not JSON: {error.msg}"
         ) from None
-    except (ValueError, RecursionError) as error:
+    except (ValueError, TypeError, RecursionError) as error:
         raise ConfigError(f"{path}: {error}") from None
     if not isinstance(content, dict):
         raise ConfigError(f"{path}: expected an object {{...}}, not {json_kind(content)}")

@@ -12,6 +12,7 @@ Locks, checkpoints and orphans go by what a run is, so an edited configuration c
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -126,11 +127,18 @@ class ResultFolder:
 
     # -- records
 
+    def has(self, run: Run) -> bool:
+        """Whether the run's record is there and whole. Changes nothing."""
+        try:
+            return run.is_of(record.unseal(self.record_path(run.index).read_bytes()).head)
+        except (OSError, record.BadRecord):
+            return False
+
     def finished(self, run: Run, report: Callable[[str], None]) -> record.Head | None:
         """The head of the run's record when it is there and whole.
 
         A damaged record is moved aside and reported, so that the run is done again; an orphaned
-        record of this very run gets its index back.
+        record of this very run gets its index back. Call it with the run's lock held.
 
         Raises:
             StorageError: the place of the record holds another run's.
@@ -138,9 +146,11 @@ class ResultFolder:
         path = self.record_path(run.index)
         head = _head(path, report)
         orphan = self.orphan_path(run.name)
-        if head is None and _head(orphan, report) is not None:
-            self.place(orphan, run)
-            head = _head(path, report)
+        if head is None:
+            orphaned = _head(orphan, report)
+            if orphaned is not None and run.is_of(orphaned):
+                self.place(orphan, run)
+                head = _head(path, report)
         if head is not None and not run.is_of(head):
             raise StorageError(
                 f"{path} holds setting {head.setting_id} seed {head.random_seed}, but index "
@@ -150,8 +160,16 @@ class ResultFolder:
         return head
 
     def place(self, path: Path, run: Run) -> None:
-        """Moves a record of `run` from `path` to its index, its contents re-addressed."""
-        experiment, _, content = record.load(path.read_bytes())
+        """Moves a record of `run` from `path` to its index, its contents re-addressed.
+
+        Where the index has a record of its own by now, both stay where they are. Killed anywhere
+        and done again, it ends the same.
+        """
+        target = self.record_path(run.index)
+        if target.exists():
+            return
+        with storage(f"{path}: cannot be read"):
+            experiment, _, content = record.load(path.read_bytes())
         content |= {
             "run_number": run.number,
             "index": run.index,
@@ -159,28 +177,16 @@ class ResultFolder:
         }
         # the environment file stays the one it was made with: its evaluations were
         files = {"environment": experiment["environment"], "agent": self.manifest.files["agent"]}
-        target = self.record_path(run.index)
-        arrays = path.with_suffix(".npz")
-        with storage(f"{arrays}: cannot be moved"):
-            if arrays.exists():
-                arrays.replace(target.with_suffix(".npz"))
         params = self.manifest.grid.setting(run.setting)
-        data = record.encode(files, run.setting, params, content)
-        with contextlib.suppress(FileExistsError):  # an earlier, interrupted move got this far
-            write_atomically(target, data, exclusive=True)
-        with storage(f"{path}: cannot be removed"):
-            path.unlink()
+        write_atomically(path, record.encode(files, run.setting, params, content))
+        _move(path, target)
 
     def set_aside(self, path: Path, name: str) -> Path:
         """Moves a record (and its arrays) to the orphans under `name`."""
         target = free_name(self.orphan_path(name))
-        with storage(f"{path}: cannot be moved to {target}"):
+        with storage(f"{target.parent}: cannot be created"):
             target.parent.mkdir(exist_ok=True)
-            arrays = path.with_suffix(".npz")
-            if arrays.exists():
-                arrays.replace(target.with_suffix(".npz"))
-            path.rename(target)
-            fsync_folder(target.parent)
+        _move(path, target)
         return target
 
     def write(self, run: Run, content: dict[str, object], arrays: bytes | None) -> Path:
@@ -203,14 +209,40 @@ class ResultFolder:
                 target.parent.mkdir(exist_ok=True)
         if arrays is not None:
             write_atomically(target.with_suffix(".npz"), arrays)
+        elif not target.exists():
+            _clear_arrays(target)
         write_atomically(target, data)
         return target
 
     def _taken(self, path: Path, run: Run) -> bool:
         try:
-            return not run.is_of(record.unseal(path.read_bytes()).head)
-        except (FileNotFoundError, record.BadRecord):
+            with storage(f"{path}: cannot be read"):
+                return path.exists() and not run.is_of(record.unseal(path.read_bytes()).head)
+        except record.BadRecord:
             return False
+
+
+def _move(path: Path, target: Path) -> None:
+    """Moves a record and its arrays. They have both names until the record itself has moved."""
+    arrays = path.with_suffix(".npz")
+    with storage(f"{path}: cannot be moved to {target}"):
+        _clear_arrays(target)
+        if arrays.exists():
+            os.link(arrays, target.with_suffix(".npz"))
+        path.rename(target)
+        arrays.unlink(missing_ok=True)
+        fsync_folder(target.parent)
+        fsync_folder(path.parent)
+
+
+def _clear_arrays(path: Path) -> None:
+    """Frees the place of the arrays of a record that is yet to come to `path`.
+
+    What lies there is left from a write or a move that was interrupted.
+    """
+    arrays = path.with_suffix(".npz")
+    if arrays.exists():
+        move_damaged_aside(arrays)
 
 
 def _head(path: Path, report: Callable[[str], None]) -> record.Head | None:
@@ -251,6 +283,6 @@ def read_manifest(path: Path) -> Manifest | None:
     except FileNotFoundError:
         return None
     except NotADirectoryError:
-        raise ConfigError(f"{path}: not a folder") from None
+        raise ConfigError(f"--save-dir: {path}: not a folder") from None
     except OSError as error:
         raise StorageError(f"{file}: cannot be read: {error.strerror}") from None

@@ -46,14 +46,14 @@ class Lock:
         temporary = self.path.with_name(f".{self.path.name}.{socket.gethostname()}.{os.getpid()}")
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            temporary.write_text(json.dumps(self._content))
             try:
+                temporary.write_text(json.dumps(self._content))
                 os.link(temporary, self.path)
                 return True
             except FileExistsError:
                 return False
             finally:
-                temporary.unlink()
+                temporary.unlink(missing_ok=True)
         except OSError as error:
             raise StorageError(f"{self.path}: cannot be written: {error.strerror}") from error
 
@@ -106,7 +106,10 @@ def _read(path: Path) -> dict[str, Any] | None:
         content = json.loads(path.read_text())
     except (OSError, ValueError):
         return None
-    return content if isinstance(content, dict) and {"host", "pid"} <= content.keys() else None
+    if not isinstance(content, dict) or not {"host", "pid", "since"} <= content.keys():
+        return None
+    pid = content["pid"]
+    return content if type(pid) is int and 0 < pid < 2**31 else None
 
 
 def _alive(holder: dict[str, Any], path: Path) -> bool:
@@ -122,19 +125,24 @@ def _alive(holder: dict[str, Any], path: Path) -> bool:
         return started is None or started == holder.get("process_start")
     try:
         age = _file_server_now(path.parent) - path.stat().st_mtime
-    except OSError:
+    except FileNotFoundError:
         return False
+    except OSError:
+        return True  # a full disk does not prove anybody dead
     return age < STALE_SECONDS
 
 
 def _process_start(pid: int) -> str | None:
-    """Start time and boot of a process where the system tells (Linux), else None."""
+    """Start time and boot of a process where the system tells (Linux), else None.
+
+    Of a zombie, which runs nothing any more, no process's: the empty text.
+    """
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
         boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     except OSError:
         return None
-    return f"{boot}:{fields[19]}"
+    return "" if fields[0] in "ZX" else f"{boot}:{fields[19]}"
 
 
 def _file_server_now(folder: Path) -> float:

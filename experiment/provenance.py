@@ -16,6 +16,11 @@ from experiment.files import write_atomically
 
 ROOT = Path(__file__).resolve().parent.parent
 _SOURCE_FOLDERS = ("agents", "envs", "experiment")
+#: A difference that `git apply` takes, whatever a person's configuration says.
+_DIFF = (
+    *("diff", "--no-ext-diff", "--no-textconv", "--no-color", "--binary"),
+    *("--src-prefix=a/", "--dst-prefix=b/"),
+)
 _PACKAGES = (
     "numpy",
     "gymnasium",
@@ -43,7 +48,7 @@ def provenance(device: str) -> dict[str, Any]:
 @functools.cache
 def code_version() -> dict[str, Any]:
     """The git commit, whether the tree was changed since, and a digest of the source itself."""
-    commit = _git("rev-parse", "HEAD")
+    commit = _git("rev-parse", "HEAD").strip()
     difference = _difference() if commit else ""
     return {
         "commit": commit or None,
@@ -58,20 +63,24 @@ def keep_difference(folder: Path) -> None:
     name = code_version()["difference"]
     if name and not (folder / name).exists():
         with contextlib.suppress(FileExistsError):
-            write_atomically(folder / name, _difference().encode(), exclusive=True)
+            write_atomically(folder / name, _bytes(_difference()), exclusive=True)
 
 
 def _difference_name(difference: str) -> str:
-    return f"code-{hashlib.sha256(difference.encode()).hexdigest()[:12]}.diff"
+    return f"code-{hashlib.sha256(_bytes(difference)).hexdigest()[:12]}.diff"
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "surrogateescape")  # as _git decoded it
 
 
 @functools.cache
 def _difference() -> str:
     """The working tree against its commit, new source files included."""
-    changed = _git("diff", "HEAD")
-    new_files = _git("ls-files", "--others", "--exclude-standard", "--", "*.py").splitlines()
-    new = [_git("diff", "--no-index", "--", "/dev/null", file) for file in new_files]
-    return "\n".join(part for part in [changed, *new] if part)
+    changed = _git(*_DIFF, "HEAD")
+    listed = _git("ls-files", "-z", "--others", "--exclude-standard", "--", "*.py").split("\0")
+    new = [_git(*_DIFF, "--no-index", "--", "/dev/null", file) for file in listed if file]
+    return "".join([changed, *new])
 
 
 def _git(*arguments: str) -> str:
@@ -80,11 +89,11 @@ def _git(*arguments: str) -> str:
         return ""
     try:
         done = subprocess.run(
-            ["git", *arguments], cwd=ROOT, capture_output=True, text=True, timeout=30, check=False
+            ["git", *arguments], cwd=ROOT, capture_output=True, timeout=30, check=False
         )
     except (OSError, subprocess.TimeoutExpired):
         return ""
-    return done.stdout.strip()
+    return done.stdout.decode("utf-8", "surrogateescape")
 
 
 @functools.cache

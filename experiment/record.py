@@ -1,7 +1,7 @@
 """The run record: one JSON file a run, sealed so that it can be proved whole without parsing it.
 
 The file is ``{"experiment", "experiment_data": {setting: {"agent_params", "runs": [run]}}}`` and a
-``"seal"``: where the run's bytes lie, and an XXH3 checksum of everything before the seal. Merging
+``"seal"``: where the run's bytes lie, and an XXH3 checksum of everything before it. Merging
 ten thousand records is then a matter of checking and copying bytes.
 """
 
@@ -68,12 +68,12 @@ def encode(
         + b',"runs":['
     )
     body = before + run_bytes + b"]}}"
-    return body + b',"seal":{"setting":%d,"run":[%d,%d],"xxh3":"%s"}}\n' % (
+    body += b',"seal":{"setting":%d,"run":[%d,%d],"xxh3":"' % (
         setting,
         len(before),
         len(before) + len(run_bytes),
-        xxhash.xxh3_64_hexdigest(body).encode(),
     )
+    return body + xxhash.xxh3_64_hexdigest(body).encode() + b'"}}\n'
 
 
 def unseal(data: bytes) -> Sealed:
@@ -88,7 +88,7 @@ def unseal(data: bytes) -> Sealed:
     if seal is None:
         return _parse_unsealed(data)
     setting, start, end, checksum = seal.groups()
-    if xxhash.xxh3_64_hexdigest(memoryview(data)[: seal.start()]).encode() != checksum:
+    if xxhash.xxh3_64_hexdigest(memoryview(data)[: seal.start(4)]).encode() != checksum:
         raise BadRecord("its checksum is wrong: the file was damaged after it was written")
     run = memoryview(data)[int(start) : int(end)]
     return Sealed(int(setting), _read_head(run), run)
@@ -142,7 +142,9 @@ def load(data: bytes) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
 def agent_params(data: bytes) -> dict[str, Any]:
     """The resolved setting of a record that `unseal` accepts; the arrays are not built."""
     (content,) = msgspec.json.decode(data, type=_Record).experiment_data.values()
-    params: dict[str, Any] = orjson.loads(bytes(content.agent_params))
+    params = orjson.loads(bytes(content.agent_params))
+    if not isinstance(params, dict):
+        raise BadRecord("its agent_params are not an object")
     return params
 
 

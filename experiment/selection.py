@@ -8,9 +8,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import agents
+from experiment.canonical import canonical
 from experiment.configuration import Experiment
 from experiment.errors import ConfigError, nearest
 from experiment.values import hyperparameters
+
+#: The largest index and seed: what every reader of the records can hold.
+LARGEST_INDEX = 2**63 - 1
 
 
 def parse_indices(text: str) -> list[range]:
@@ -24,9 +28,13 @@ def parse_indices(text: str) -> list[range]:
         first, dash, last = part.strip().partition("-")
         if not first.isdecimal() or (dash and not last.isdecimal()):
             raise ConfigError(f"--indices: {part.strip()!r} is not an index or a range like 0-35")
+        if max(len(first), len(last)) > len(str(LARGEST_INDEX)):
+            raise ConfigError(f"--indices: {part.strip()[:30]}... is larger than {LARGEST_INDEX}")
         low, high = int(first), int(last) if dash else int(first)
         if high < low:
             raise ConfigError(f"--indices: the range {part.strip()!r} runs backwards")
+        if high > LARGEST_INDEX:
+            raise ConfigError(f"--indices: {high} is larger than {LARGEST_INDEX}")
         ranges.append(range(low, high + 1))
     return ranges
 
@@ -38,7 +46,7 @@ def parse_where(texts: Iterable[str], experiment: Experiment) -> dict[str, Any]:
         ConfigError: no such hyperparameter, or no such value of it.
     """
     declared = hyperparameters(agents.settings_type(experiment.agent_name))
-    values = {}
+    values: dict[str, Any] = {}
     for text in texts:
         name, equals, value = text.partition("=")
         if not equals:
@@ -48,9 +56,12 @@ def parse_where(texts: Iterable[str], experiment: Experiment) -> dict[str, Any]:
                 f"--where: {experiment.agent_name} has no hyperparameter {name!r}; "
                 f"{nearest(name, declared)}"
             )
+        if name in values:
+            raise ConfigError(f"--where: {name} is given twice; no setting has two values of it")
         try:
-            parsed = json.loads(value)
-        except ValueError:
+            parsed = json.loads(value, parse_constant=str)
+            canonical(parsed)
+        except (ValueError, TypeError, RecursionError):
             parsed = value
         values[name] = declared[name].convert(parsed, f"--where: {name}")
     return values
@@ -86,7 +97,7 @@ def chosen_indices(
 
 def matches(setting: Mapping[str, Any], where: Mapping[str, Any]) -> bool:
     """Whether a resolved setting has all the values."""
-    return all(setting[name] == value for name, value in where.items())
+    return all(canonical(setting[name]) == canonical(value) for name, value in where.items())
 
 
 def parse_record_names(text: str) -> tuple[str, ...]:

@@ -70,7 +70,10 @@ class Hyperparameter:
             return [self.convert(given, where)]
         if not given:
             raise ConfigError(f"{where} is an empty list: a grid over no values has no settings")
-        converted = [self.convert(value, f"{where}[{i}]") for i, value in enumerate(given)]
+        try:
+            converted = msgspec.to_builtins(msgspec.convert(given, list[self.type]))
+        except msgspec.ValidationError:  # one by one, to say which
+            converted = [self.convert(value, f"{where}[{i}]") for i, value in enumerate(given)]
         seen: dict[bytes, int] = {}
         for i, value in enumerate(converted):
             first = seen.setdefault(canonical(value), i)

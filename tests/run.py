@@ -1,0 +1,26 @@
+"""Install what the tests need, and run them.
+
+python tests/run.py [arguments of pytest]
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from experiment.bootstrap import python_with  # noqa: E402 - needs the path above
+
+
+def main() -> None:
+    """Runs pytest in the project's virtual environment."""
+    python = python_with("requirements.txt", "tests/requirements.txt")
+    command = [python, "-m", "pytest", *sys.argv[1:]]
+    sys.exit(subprocess.run(command, cwd=ROOT, check=False).returncode)
+
+
+if __name__ == "__main__":
+    main()
