@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 from pathlib import Path
@@ -39,18 +40,26 @@ Exit codes: 0 done, 1 something could not be written or read, 2 the input cannot
 3 another process runs this index, 75 interrupted after saving (run it again).
 """
 
+_NUMBER = click.IntRange(min=0, max=2**63 - 1)
+
+
+def _not_nan(context: click.Context, parameter: click.Parameter, value: float) -> float:
+    if math.isnan(value):
+        raise click.BadParameter("nan is no time.")
+    return value
+
 
 @click.command(help=HELP, context_settings={"max_content_width": 100})
 @click.option("--env-json", type=click.Path(path_type=Path), help="Environment file. [required]")
 @click.option("--agent-json", type=click.Path(path_type=Path), help="Agent file. [required]")
-@click.option("--index", type=click.IntRange(min=0), help="Which run. [default: 0]")
+@click.option("--index", type=_NUMBER, help="Which run. [default: 0]")
 @click.option("--indices", help="Several, one after another, as in 0-35,72.")
 @click.option("--runs", type=click.IntRange(min=1), help="All indices of this many runs.")
 @click.option("--where", multiple=True, metavar="NAME=VALUE", help="Only settings with this value.")
 @click.option("-m", "--monitor", is_flag=True, help="Show the scene while the agent trains.")
 @click.option("-a", "--after", type=int, default=0, help="Timesteps before the scene is shown.")
 @click.option("--save-dir", type=click.Path(path_type=Path), help="Folder under results/.")
-@click.option("--seed-offset", type=click.IntRange(min=0), default=0, help="Added to the run.")
+@click.option("--seed-offset", type=_NUMBER, default=0, help="Added to the run.")
 @click.option("--device", default="cpu", show_default=True, help="cpu, cuda, cuda:1...")
 @click.option("--record", default="", metavar="NAMES", help="Step-level arrays to keep as .npz.")
 @click.option(
@@ -58,6 +67,7 @@ Exit codes: 0 done, 1 something could not be written or read, 2 the input cannot
     type=click.FloatRange(min=0, min_open=True),
     default=10.0,
     show_default=True,
+    callback=_not_nan,
     help="Time between two checkpoints.",
 )
 @click.option("--force", is_flag=True, help="Run again what is finished.")

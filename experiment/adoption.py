@@ -16,7 +16,7 @@ from experiment import record
 from experiment.canonical import setting_id
 from experiment.errors import ConfigError, StorageError
 from experiment.folder import ResultFolder, Run, move_damaged_aside
-from experiment.lock import held
+from experiment.lock import Lock, held
 from experiment.manifest import Manifest
 
 
@@ -90,6 +90,20 @@ def open_folder(
             without `adopt` (the message is the plan).
     """
     folder = ResultFolder(path, manifest)
+    try:
+        exists = path.exists()
+    except OSError as error:  # a name that is too long, a folder that may not be searched
+        raise ConfigError(f"--save-dir: {path} cannot be used: {error.strerror}") from None
+    if adopt and exists and not dry:
+        with Lock(path / "running" / "adoption", f"the adoption in {path}"):
+            return _open(folder, defaults, adopt=True, dry=False)
+    return _open(folder, defaults, adopt=adopt, dry=dry)
+
+
+def _open(
+    folder: ResultFolder, defaults: Mapping[str, Any], *, adopt: bool, dry: bool
+) -> tuple[ResultFolder, Plan | None]:
+    path, manifest = folder.path, folder.manifest
     old = folder.manifest_on_disk() if path.exists() else None
     if old is not None:
         refuse_another_experiment(path, old, manifest)
@@ -100,16 +114,16 @@ def open_folder(
     plan = make_plan(folder, found, defaults)
     plan.damaged = damaged
     settled = not plan.moved and not any(not _is_orphan(one) for one in plan.orphaned)
-    under_way = path.exists() and any((path / "running").glob("*.checkpoint"))
+    under_way = any((path / "running").glob("*.checkpoint")) or bool(_running(folder))
     if old is not None and not same:
         plan.differences = old.differences(manifest)
     if not found and not damaged and not under_way:
         if not dry:
-            _start_over(folder, old, same)
+            _start(folder, old, same)
         return folder, None
     if old is None and settled:
         if not dry:
-            folder.create()
+            _start(folder, old, same)
         return folder, None
     if not adopt and not same:
         raise ConfigError(
@@ -121,12 +135,23 @@ def open_folder(
     return folder, plan
 
 
-def _start_over(folder: ResultFolder, old: Manifest | None, same: bool) -> None:
-    """Nothing was done under the old configuration: the new one takes the folder."""
+def _start(folder: ResultFolder, old: Manifest | None, same: bool) -> None:
+    """Nothing was done under another configuration: this one takes the folder."""
     if old is not None and not same:
         folder.write_manifest()
     else:
         folder.create()
+    now = folder.manifest_on_disk()
+    if now is None or not now.means_the_same_as(folder.manifest):
+        raise ConfigError(
+            f"{folder.path}: another process has just begun another configuration in it; "
+            "use another --save-dir"
+        )
+
+
+def _running(folder: ResultFolder) -> list[Path]:
+    """The locks of runs that are under way."""
+    return [path for path in (folder.path / "running").glob("*.lock") if held(path)]
 
 
 def refuse_another_experiment(path: Path, old: Manifest, new: Manifest) -> None:
@@ -158,6 +183,8 @@ def scan(folder: ResultFolder) -> tuple[list[Found], list[tuple[Path, str]]]:
             found.append(Found(path, sealed.setting, sealed.head, record.agent_params(data)))
         except record.BadRecord as bad:
             damaged.append((path, str(bad)))
+        except FileNotFoundError:
+            continue  # taken back by its run since the folder was listed
         except OSError as error:
             raise StorageError(f"{path}: cannot be read: {error.strerror}") from None
     return found, damaged
@@ -232,12 +259,13 @@ def carry_out(folder: ResultFolder, plan: Plan) -> None:
     Raises:
         ConfigError: a run of the folder is under way.
     """
-    running = [path for path in (folder.path / "running").glob("*.lock") if held(path)]
+    running = _running(folder)
     if running:
         raise ConfigError(
             f"{folder.path}: {len(running)} runs are under way; adopt when they are done "
             f"(one is {running[0].name})"
         )
+    folder.clear_second_names()
     lifted = []
     for one, run in plan.moved:
         path = one.path if _is_orphan(one) else folder.set_aside(one.path, one.name)

@@ -189,6 +189,13 @@ class ResultFolder:
         _move(path, target)
         return target
 
+    def clear_second_names(self) -> None:
+        """Removes what interrupted moves left: arrays without a record, kept elsewhere as well."""
+        with storage(f"{self.path}: cannot be tidied"):
+            for arrays in [*self.path.glob("*.npz"), *self.path.glob("orphaned/*.npz")]:
+                if not arrays.with_suffix(".json").exists() and arrays.stat().st_nlink > 1:
+                    arrays.unlink()
+
     def write(self, run: Run, content: dict[str, object], arrays: bytes | None) -> Path:
         """Writes the run's record, where the folder as it is now wants it.
 
@@ -210,7 +217,8 @@ class ResultFolder:
         if arrays is not None:
             write_atomically(target.with_suffix(".npz"), arrays)
         elif not target.exists():
-            _clear_arrays(target)
+            with storage(f"{target}: its place cannot be freed"):
+                _clear_arrays(target)
         write_atomically(target, data)
         return target
 
@@ -241,7 +249,11 @@ def _clear_arrays(path: Path) -> None:
     What lies there is left from a write or a move that was interrupted.
     """
     arrays = path.with_suffix(".npz")
-    if arrays.exists():
+    if not arrays.exists():
+        return
+    if arrays.stat().st_nlink > 1:  # a second name of arrays that were on their way
+        arrays.unlink()
+    else:
         move_damaged_aside(arrays)
 
 

@@ -88,14 +88,14 @@ class Manifest:
                     f"{file}: format {content['format']}, but this version reads format {FORMAT}"
                 )
             return cls(
-                {"environment": content["environment"], "agent": content["agent"]},
-                content["agent_name"],
-                content["problem"],
-                content["evaluation"],
-                content["seed_offset"],
+                {"environment": dict(content["environment"]), "agent": dict(content["agent"])},
+                str(content["agent_name"]),
+                {**content["problem"], "env_name": str(content["problem"]["env_name"])},
+                dict(content["evaluation"]),
+                int(content["seed_offset"]),
                 _grid_from_json(content["grid"]),
             )
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise StorageError(f"{file}: damaged ({error})") from None
 
     def differences(self, new: Manifest) -> list[str]:
@@ -165,7 +165,9 @@ def _grid_from_json(content: Mapping[str, Any]) -> Grid:
         else:
             rows = [tuple(row) for row in axis["rows"]]
         axes.append(Axis(tuple(axis["names"]), rows))
-    grid = Grid(tuple(axes), content["constants"])
+    grid = Grid(tuple(axes), dict(content["constants"]))
+    if any(len(axis.names) != len(row) for axis in grid.axes for row in axis.rows[:1]):
+        raise ValueError("an axis has rows of another length than it has names")
     if grid.size != content["size"]:
         raise ValueError(f"its grid says {content['size']} settings but spans {grid.size}")
     return grid

@@ -64,11 +64,17 @@ def replay_record(path: Path, options: Options) -> int:
 
 def _experiment_of_one(files: dict[str, Any], params: dict[str, Any], path: Path) -> Experiment:
     """The experiment whose only setting is the record's."""
+    try:
+        environment, name = files["environment"], files["agent"]["agent_name"]
+    except (KeyError, TypeError):
+        raise ConfigError(f"--replay: {path}: holds no environment and agent file") from None
+    if not isinstance(params, dict):
+        raise ConfigError(f"--replay: {path}: its agent_params are not an object")
     agent = {
-        "agent_name": files["agent"]["agent_name"],
+        "agent_name": name,
         "zip": {name: [value] for name, value in params.items()} if params else [],
     }
-    return build_experiment(files["environment"], agent, str(path), str(path))
+    return build_experiment(environment, agent, str(path), str(path))
 
 
 def differences(one: Any, other: Any, ignored: frozenset[str], at: str = "") -> Iterator[str]:

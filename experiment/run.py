@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import enum
 import time
 from collections.abc import Callable
@@ -16,6 +17,7 @@ import agents
 import envs
 from agents.base import Agent, AgentRefused, Diverged
 from envs.errors import EnvironmentRefused
+from experiment.agent_file import check_rules
 from experiment.checkpoint import Checkpoints
 from experiment.configuration import Experiment
 from experiment.errors import ConfigError, StorageError
@@ -68,10 +70,10 @@ def run_index(
     def report(text: str) -> None:
         Progress(label, 1, 0).say(text)
 
-    if not options.force and folder.finished(run, report) is not None:
+    if not options.force and folder.has(run):
         return Outcome.FINISHED_BEFORE
     with folder.lock(run) as lock:
-        # the process that held the lock until now may have finished the run
+        # only the holder of the lock moves files; and the one before may have finished the run
         if not options.force and folder.finished(run, report) is not None:
             return Outcome.FINISHED_BEFORE
         keep_difference(folder.path)
@@ -90,6 +92,7 @@ def build_training(experiment: Experiment, run: Run, options: Options) -> Traini
     """
     settings = experiment.environment
     setting = experiment.grid.setting(run.setting)
+    check_rules(agents.settings_type(experiment.agent_name), setting)
     streams = Streams.of(run.random_seed)
     try:
         render_mode = "rgb_array" if options.monitor_after is not None else None
@@ -271,7 +274,7 @@ class _Session:
             path = self.folder.write(self.run, content, arrays)
         except StorageError as error:
             raise StorageError(
-                f"{error}; the record is not written. {self._last_resort()}"
+                f"{error}; the record is not written. {self._last_resort(diverged is not None)}"
             ) from error
         if path != self.folder.record_path(self.run.index):
             self.say(
@@ -283,13 +286,14 @@ class _Session:
             self.say(f"diverged at timestep {diverged['timestep']:,}: {diverged['what']}")
         return Outcome.DIVERGED if diverged else Outcome.COMPLETED
 
-    def _last_resort(self) -> str:
+    def _last_resort(self, diverged: bool) -> str:
         """The record could not be written: keep the work as a checkpoint if that is possible."""
-        try:
-            self._save()
-        except StorageError:
-            return "Free some space and run it again: it goes on from its last checkpoint"
-        return "The finished training is kept as a checkpoint; free some space and run it again"
+        # taken after the step that diverged, a checkpoint would train on past it
+        if not diverged and self.training.can_be_saved:
+            with contextlib.suppress(StorageError):
+                self._save()
+                return "The finished training is kept as a checkpoint; free some space, run again"
+        return "Free some space and run it again: it goes on from its last checkpoint"
 
 
 def _now() -> str:

@@ -19,7 +19,7 @@ from experiment.folder import ResultFolder, folder_of
 from experiment.manifest import Manifest
 from experiment.run import Options, Outcome, build_training, run_index
 from experiment.selection import chosen_indices, parse_where
-from experiment.signals import EXIT_SAVED
+from experiment.signals import EXIT_SAVED, on_stop_signal
 from experiment.values import default_values
 
 
@@ -62,11 +62,14 @@ def run_sequence(
         return _describe(experiment, ResultFolder(path, manifest), indices, options, adopt=adopt)
     # refuses a configuration that cannot work before the folder exists
     build_training(experiment, ResultFolder(path, manifest).run(first), options).close()
-    folder, plan = open_folder(path, manifest, _defaults(experiment), adopt=adopt)
-    if plan is not None:
-        print(plan.text(), file=sys.stderr)
-    one_only = request.index is not None or (request.indices is None and request.runs is None)
-    return _run_all(experiment, folder, indices, options, one_only=one_only)
+    asked_to_stop: list[bool] = []
+    with on_stop_signal(lambda: asked_to_stop.append(True)):
+        folder, plan = open_folder(path, manifest, _defaults(experiment), adopt=adopt)
+        if plan is not None:
+            print(plan.text(), file=sys.stderr)
+        several = request.indices is not None or request.runs is not None or request.where
+        one_only = request.index is not None or not several
+        return _run_all(experiment, folder, indices, options, asked_to_stop, one_only=one_only)
 
 
 def _run_all(
@@ -74,11 +77,14 @@ def _run_all(
     folder: ResultFolder,
     indices: Any,
     options: Options,
+    asked_to_stop: list[bool],
     *,
     one_only: bool,
 ) -> int:
     outcomes: Counter[str] = Counter()
     for index in indices:
+        if asked_to_stop:
+            return EXIT_SAVED
         try:
             outcome = run_index(experiment, folder, index, options)
         except Locked as locked:

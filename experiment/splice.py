@@ -59,6 +59,8 @@ class Splice:
         """
         if self._used + size > len(self._buffer):
             self._write_pieces()
+        if not self._pieces:
+            self._used = 0
         if size > len(self._buffer):
             self._buffer = memoryview(mmap.mmap(-1, size))
         end = self._used + size
@@ -113,7 +115,6 @@ class Splice:
             with self._failing():
                 _write(self._opened(), self._pieces)
         self._pieces = []
-        self._used = self._claimed = 0
 
     def _copy_kept(self) -> None:
         start, end = self._kept

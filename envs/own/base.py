@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
@@ -15,7 +16,7 @@ from envs.generators import generator_state, restored_generator
 State = tuple[float, ...]
 
 
-class OwnEnvironment(gymnasium.Env[Any, Any]):
+class OwnEnvironment(gymnasium.Env[Any, Any], ABC):
     """An environment whose whole state is one tuple of Python floats (or ints).
 
     The dynamics are written with +, -, *, /, min, max, sqrt, sin and cos of Python floats, which
@@ -108,14 +109,14 @@ class OwnEnvironment(gymnasium.Env[Any, Any]):
     def _start_bounds(self) -> dict[str, tuple[float, float]]:
         return self.state_bounds
 
+    @abstractmethod
     def _start_state(self) -> State:
         """The state in which an episode starts, drawn from ``np_random`` alone."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _observation(self) -> Any:
         """A new observation of ``_state``."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _draw(self, canvas: Canvas) -> None:
         """Draws ``_state``."""
-        raise NotImplementedError

@@ -1,0 +1,136 @@
+"""What the pages say is so: links lead somewhere, examples are valid, commands run."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import agents
+from experiment.agent_file import build_grid
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+BLOCK = re.compile(r"```(\w+)\n(.*?)```", re.DOTALL)
+
+
+def blocks(page: str, language: str) -> list[str]:
+    text = (ROOT / page).read_text()
+    return [body for kind, body in BLOCK.findall(text) if kind == language]
+
+
+def commands(page: Path) -> list[str]:
+    """Indented lines that run Python."""
+    return [
+        line.split("  #")[0].strip()
+        for line in page.read_text().splitlines()
+        if line.startswith("    python ")
+    ]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)#\s]+)\)", page.read_text()):
+        if not target.startswith("http"):
+            assert (page.parent / target).exists(), target
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/configuration.md"])
+def test_agent_files_on_the_pages_are_valid(page: str) -> None:
+    for text in blocks(page, "json"):
+        content = json.loads(text)
+        build_grid(content, agents.settings_type(content["agent_name"]), page)
+
+
+def test_the_index_table_of_the_readme_is_true() -> None:
+    (text,) = blocks("README.md", "json")
+    content = json.loads(text)
+    grid = build_grid(content, agents.settings_type("linearAC"), "README.md")
+    assert grid.size == 36
+    rows = re.findall(r"^\| (\d+) \|(.*)\|$", (ROOT / "README.md").read_text(), re.MULTILINE)
+    assert rows
+    for index, rest in rows:
+        setting, run, *values = (float(cell) for cell in rest.split("|"))
+        assert grid.split(int(index)) == (setting, run)
+        resolved = grid.setting(int(setting))
+        assert [resolved[n] for n in ("critic_lr", "actor_lr", "avg_reward_lr")] == values
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_commands_name_programs_that_exist(page: Path) -> None:
+    for command in commands(page):
+        program = shlex.split(command)[1]
+        if program != "-m":
+            assert (ROOT / program).exists(), command
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_main_commands_are_accepted(page: Path, tmp_path: Path) -> None:
+    for command in commands(page):
+        _, program, *arguments = shlex.split(command)
+        if program == "main.py" and "--env-json" in arguments:
+            done = subprocess.run(
+                [sys.executable, "main.py", *arguments, "--dry-run"],
+                cwd=ROOT,
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+            assert done.returncode == 0, done.stderr
+
+
+@pytest.fixture
+def copy_of_the_project(tmp_path: Path) -> Path:
+    for folder in ("agents", "envs", "experiment", "config"):
+        shutil.copytree(
+            ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__")
+        )
+    shutil.copy(ROOT / "main.py", tmp_path)
+    return tmp_path
+
+
+def add_line(file: Path, after: str, line: str) -> None:
+    text = file.read_text()
+    assert text.count(after) == 1
+    file.write_text(text.replace(after, after + line))
+
+
+def test_extending_as_the_page_says(copy_of_the_project: Path) -> None:
+    project = copy_of_the_project
+    agent_module, agent_line, environment_module, environment_line = blocks(
+        "docs/extending.md", "python"
+    )
+    agent_file, environment_file = blocks("docs/extending.md", "json")
+    (project / "agents/hill_climbing.py").write_text(agent_module)
+    registry = "AGENTS: dict[str, tuple[str, str]] = {\n"
+    add_line(project / "agents/__init__.py", registry, agent_line)
+    (project / "config/agent/hillClimbing.json").write_text(agent_file)
+    (project / "envs/own/corridor.py").write_text(environment_module)
+    registry = "OWN_ENVIRONMENTS: dict[str, tuple[str, int | None]] = {\n"
+    add_line(project / "envs/registration.py", registry, environment_line)
+    (project / "config/environment/Corridor-v1.json").write_text(environment_file)
+
+    def run(*arguments: str) -> str:
+        command = [sys.executable, "main.py", *arguments]
+        done = subprocess.run(command, cwd=project, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    assert "standard deviation of a perturbation" in run("--agent-help", "hillClimbing")
+    agent = ["--agent-json", "config/agent/hillClimbing.json"]
+    pendulum = json.loads((project / "config/environment/PendulumContinuous-v1.json").read_text())
+    short = project / "short.json"
+    short.write_text(json.dumps(pendulum | {"total_timesteps": 3000, "eval_episodes": 1}))
+    run("--env-json", str(short), *agent, "--runs", "1")
+    assert len(list(project.glob("results/*hillClimbing/*_data_*.json"))) == 3
+    corridor = ["--env-json", "config/environment/Corridor-v1.json"]
+    run(*corridor, "--agent-json", "config/agent/ESarsa.json", "--index", "5")
+    (record,) = project.glob("results/sweep-Corridor-v1_ESarsa/*_data_5.json")
+    (setting,) = json.loads(record.read_text())["experiment_data"].values()
+    assert setting["runs"][0]["eval_episode_rewards"][-1] == [-8.0] * 10
