@@ -73,22 +73,26 @@ def _combine(folder: Path, output: Path | None) -> int:
         click.echo(f"left out: {folder / one.file}: {one.reason}", err=True)
     write_report(folder, merged)
     if merged.set_aside:
-        count = len(merged.set_aside)
-        click.echo(f"{count:,} files left out, listed in {folder / REPORT_NAME}", err=True)
+        count = _count(len(merged.set_aside), "file")
+        click.echo(f"{count} left out, listed in {folder / REPORT_NAME}", err=True)
     return 1 if merged.set_aside else 0
 
 
 def _summary(merged: Merged, seconds: float) -> str:
     new = "nothing new, left untouched" if merged.untouched else f"{merged.new:,} new"
     text = (
-        f"{merged.output}: {merged.runs:,} runs of {merged.settings:,} settings ({new}), "
-        f"{_bytes(merged.size)}, {seconds:.1f} s"
+        f"{merged.output}: {_count(merged.runs, 'run')} of {_count(merged.settings, 'setting')} "
+        f"({new}), {_bytes(merged.size)}, {seconds:.1f} s"
     )
     if merged.diverged:
         text += f"; {merged.diverged:,} diverged"
     if merged.orphaned:
-        text += f"; {merged.orphaned:,} orphaned records left out"
+        text += f"; {_count(merged.orphaned, 'orphaned record')} left out"
     return text
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
 def _bytes(count: int) -> str:

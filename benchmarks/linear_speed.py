@@ -20,6 +20,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import click
+import msgspec
 import numpy as np
 
 import envs
@@ -38,7 +39,9 @@ ENVIRONMENT = {
     "eval_episodes": 0,
     "gamma": 1.0,
 }
-SETTINGS = {"decay": 0.5, "critic_lr": 0.1, "actor_lr": 0.01, "avg_reward_lr": 0.001}
+SETTINGS = LinearACSettings(
+    decay=0.5, critic_lr=0.3, actor_lr=0.01, avg_reward_lr=0.002, scaled=True
+)
 
 
 class NumpyActorCritic:
@@ -68,10 +71,10 @@ class NumpyActorCritic:
 
     def observe(self, transition: Transition) -> None:
         successor = self.features(transition.next_observation)
-        decay, active = SETTINGS["decay"], self.T + 1
+        decay, active = SETTINGS.decay, self.T + 1
         delta = transition.reward - self.average_reward
         delta += self.v[successor].sum() - self.v[self.x].sum()
-        self.average_reward += SETTINGS["avg_reward_lr"] * delta
+        self.average_reward += SETTINGS.avg_reward_lr * delta
         error = transition.action[0] - self.mean
         for trace, gradient in (
             (self.e_v, 1.0),
@@ -80,9 +83,10 @@ class NumpyActorCritic:
         ):
             trace *= decay
             trace[self.x] += gradient
-        self.v += SETTINGS["critic_lr"] / active * delta * self.e_v
-        self.u_mean += SETTINGS["actor_lr"] / active * delta * self.e_mean
-        self.u_std += SETTINGS["actor_lr"] / active * delta * self.e_std
+        self.v += SETTINGS.critic_lr / active * delta * self.e_v
+        actor_step = SETTINGS.actor_lr * self.std**2 / active * delta  # scaled by the variance
+        self.u_mean += actor_step * self.e_mean
+        self.u_std += actor_step * self.e_std
 
 
 def agent_seconds(agent: Any, environment: Problem, steps: int) -> tuple[float, float]:
@@ -118,7 +122,7 @@ def make_agents(environment: Problem) -> dict[str, Any]:
     space: Any = environment.observation_space
     return {
         "linearAC": LinearActorCritic(
-            LinearACSettings(**SETTINGS),
+            SETTINGS,
             space,
             environment.action_space,
             gamma=1.0,
@@ -131,7 +135,7 @@ def make_agents(environment: Problem) -> dict[str, Any]:
 
 def whole_run_rate(steps: int) -> float:
     """Timesteps per CPU second of a whole run through the training loop."""
-    agent_file = {"agent_name": "linearAC", "parameters": SETTINGS}
+    agent_file = {"agent_name": "linearAC", "parameters": msgspec.to_builtins(SETTINGS)}
     experiment = build_experiment(
         {**ENVIRONMENT, "total_timesteps": steps}, agent_file, "environment", "agent"
     )

@@ -74,19 +74,20 @@ def merge(folder: Path, output: Path | None, show: Show) -> Merged:
     manifest, meaning = read_manifest(folder)
     output = folder / OUTPUT_NAME if output is None else output
     _check_output(output)
-    names = list_names(folder, manifest)
     digest = xxhash.xxh3_128_hexdigest(meaning)
     with contextlib.ExitStack() as stack:
         old, earlier = _open_old(output, digest, manifest.grid.size, stack)
         splice = stack.enter_context(Splice(output, old, earlier.size))
         records = stack.enter_context(RecordFiles(folder, manifest.stem))
         merging = _Merging(manifest, records, earlier, splice, Merged(output))
-        merged = merging.run(names, show)
+        merged = merging.run(list_names(folder, manifest), show)
         if read_manifest(folder)[1] != meaning:
             raise StorageError(f"{folder}: its configuration was edited meanwhile; combine again")
-        if not merged.untouched:
-            lies = splice.finish()
-            merge_index.save(merge_index.path_of(output), merging.columns, digest, lies)
+        if merged.untouched:
+            return merged
+        lies, columns = splice.finish(), merging.columns
+    del earlier, merging  # with millions of runs, not to be held beside the index in the making
+    merge_index.save(merge_index.path_of(output), columns, digest, lies)
     return merged
 
 

@@ -90,11 +90,17 @@ def list_names(folder: Path, manifest: Manifest) -> Names:
     if not indices and not misnamed:
         aside = f" ({orphaned} orphaned ones are set aside)" if orphaned else ""
         raise ConfigError(f"{folder}: there is no record yet{aside}")
-    size = manifest.grid.size
-    runs = max(indices, default=0) // size + 1
-    indices.sort(key=lambda index: index % size * runs + index // size)
     misnamed.sort(key=lambda one: one.file)
-    return Names(array("q", indices), misnamed, orphaned)
+    return Names(_by_setting(indices, manifest.grid.size), misnamed, orphaned)
+
+
+def _by_setting(indices: list[int], grid_size: int) -> Sequence[int]:
+    """`indices` by setting and then by run. There may be millions: they are sorted in place."""
+    runs = max(indices, default=0) // grid_size + 1
+    for position, index in enumerate(indices):
+        indices[position] = index % grid_size * runs + index // grid_size
+    indices.sort()
+    return array("q", (rank % runs * grid_size + rank // runs for rank in indices))
 
 
 def _index(name: str, prefix: str, suffix: str) -> int | None:

@@ -128,12 +128,11 @@ def save(path: Path, columns: Columns, manifest: str, data: os.stat_result) -> N
     Raises:
         StorageError: the disk is full...
     """
-    body = b"".join(column.tobytes() for column in columns.all())
-    header = _header(manifest, data) | {
-        "records": len(columns),
-        "xxh3": xxhash.xxh3_64_hexdigest(body),
-    }
-    write_atomically(path, orjson.dumps(header) + b"\n" + body)
+    checksum = xxhash.xxh3_64()
+    for column in columns.all():
+        checksum.update(column)
+    header = _header(manifest, data) | {"records": len(columns), "xxh3": checksum.hexdigest()}
+    write_atomically(path, b"".join([orjson.dumps(header), b"\n", *columns.all()]))
 
 
 def load(path: Path, manifest: str, data: os.stat_result) -> Columns | None:

@@ -59,7 +59,7 @@ def encode(
 ) -> bytes:
     """The sealed file of one run. `run` holds HEAD_FIELDS and whatever else was measured."""
     ordered = {name: run[name] for name in HEAD_FIELDS} | run
-    run_bytes = orjson.dumps(json_safe(ordered))
+    run_bytes = orjson.dumps(json_safe(ordered), option=orjson.OPT_SERIALIZE_NUMPY)
     before = (
         b'{"experiment":'
         + orjson.dumps(experiment)

@@ -28,7 +28,7 @@ class Hyperparameter:
             ConfigError: wrong type or out of range; the message begins with `where`.
         """
         try:
-            return msgspec.to_builtins(msgspec.convert(value, self.type))
+            return _as_json(msgspec.convert(value, self.type))
         except msgspec.ValidationError as error:
             shown = canonical(value).decode()
             shown = shown if len(shown) <= 60 else shown[:57] + "..."
@@ -71,7 +71,8 @@ class Hyperparameter:
         if not given:
             raise ConfigError(f"{where} is an empty list: a grid over no values has no settings")
         try:
-            converted = msgspec.to_builtins(msgspec.convert(given, list[self.type]))
+            all_of_them = types.GenericAlias(list, (self.type,))
+            converted: list[Any] = _as_json(msgspec.convert(given, all_of_them))
         except msgspec.ValidationError:  # one by one, to say which
             converted = [self.convert(value, f"{where}[{i}]") for i, value in enumerate(given)]
         seen: dict[bytes, int] = {}
@@ -79,7 +80,7 @@ class Hyperparameter:
             first = seen.setdefault(canonical(value), i)
             if first != i:
                 raise ConfigError(
-                    f"{where}[{i}] is {canonical(value).decode()}, as {where}[{first}] is already: "
+                    f"{where}[{i}] is {canonical(value).decode()}, as is [{first}] already: "
                     "one setting would run twice"
                 )
         return converted
@@ -93,9 +94,13 @@ def hyperparameters(settings_type: type[msgspec.Struct]) -> dict[str, Hyperparam
         if default is msgspec.NODEFAULT and field.default_factory is not msgspec.NODEFAULT:
             default = field.default_factory()
         if default is not msgspec.NODEFAULT and default is not msgspec.UNSET:
-            default = msgspec.to_builtins(default)
+            default = _as_json(default)
         declared[field.name] = Hyperparameter(field.name, field.type, default)
     return declared
+
+
+def _as_json(value: Any) -> Any:
+    return msgspec.json.decode(msgspec.json.encode(value))
 
 
 def default_values(settings_type: type[msgspec.Struct]) -> dict[str, Any]:

@@ -180,5 +180,5 @@ def test_orphans_are_counted_and_left_out(sweep: RecordedSweep, combine: Combine
     (sweep.path / "orphaned" / "1.npz").write_bytes(b"")
     result = combine(sweep.path)
     assert result.exit_code == 0
-    assert "1 runs of 1 settings" in result.stdout
+    assert "1 run of 1 setting (1 new)" in result.stdout
     assert "3 orphaned records left out" in result.stdout

@@ -16,6 +16,7 @@ from recorded_sweep import RecordedSweep
 
 from experiment import merge_index
 from experiment.errors import StorageError
+from experiment.merge import merge
 from experiment.merge_folder import RecordFiles
 
 INDICES = st.lists(st.integers(0, 25), max_size=6)
@@ -94,13 +95,14 @@ def test_only_new_records_are_opened(sweep: RecordedSweep, monkeypatch: Any) -> 
     sweep.add(0, 1, 7)
     sweep.merge()
     sweep.add(13, 2)
-    opened = []
+    opened: list[int] = []
     read = RecordFiles.read
-    monkeypatch.setattr(
-        RecordFiles,
-        "read",
-        lambda self, index, room: opened.append(index) or read(self, index, room),
-    )
+
+    def noted(files: RecordFiles, index: int, room: Any) -> Any:
+        opened.append(index)
+        return read(files, index, room)
+
+    monkeypatch.setattr(RecordFiles, "read", noted)
     assert sweep.merge().new == 2
     assert opened == [13, 2]
 
@@ -193,21 +195,21 @@ def test_another_configuration_is_another_file(sweep: RecordedSweep) -> None:
 
 
 def test_a_configuration_edited_meanwhile_stops_it(sweep: RecordedSweep) -> None:
-    from experiment.merge import merge
-
     sweep.add(0)
     sweep.merge()
     before = sweep.data.read_bytes()
     sweep.add(1)
+
+    def edit(done: int, total: int) -> None:
+        RecordedSweep(sweep.path, gamma=0.5)
+
     with pytest.raises(StorageError, match="edited meanwhile"):
-        merge(sweep.path, None, lambda done, total: RecordedSweep(sweep.path, gamma=0.5) and None)
+        merge(sweep.path, None, edit)
     assert sweep.data.read_bytes() == before
     assert not list(sweep.path.glob("*.tmp"))
 
 
 def test_a_record_that_goes_while_it_is_wanted_is_not_missed(sweep: RecordedSweep) -> None:
-    from experiment.merge import merge
-
     sweep.add(0, 1)
     merged = merge(sweep.path, None, lambda done, total: sweep.record(1).unlink(missing_ok=True))
     assert (merged.runs, merged.set_aside) == (1, [])
