@@ -21,7 +21,7 @@ def python_with(*requirement_files: str) -> str:
     That is the running one when it is a virtual environment's, else `.venv`'s, which is created
     when missing; packages are installed again only when a file changed.
     """
-    if sys.version_info < (3, 11):
+    if sys.version_info < (3, 11):  # noqa: UP036 - whoever has an older one learns it here
         sys.exit(f"error: Python 3.11 or newer is needed, this is {sys.version.split()[0]}")
     active = sys.prefix != sys.base_prefix
     folder = Path(sys.prefix) if active else ENVIRONMENT

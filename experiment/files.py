@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import glob
 import json
 import math
 import os
@@ -117,6 +118,14 @@ def write_atomically(path: Path, data: bytes, *, exclusive: bool = False) -> Non
         raise
     except OSError as error:
         raise StorageError(f"{path}: cannot be written: {error.strerror or error}") from error
+
+
+def clear_temporaries(path: Path) -> None:
+    """Removes what killed writes of `path` left, or of `path` with any suffix. Not while another
+    process may be writing it."""
+    for leftover in path.parent.glob(f".{glob.escape(path.name)}.*.tmp"):
+        with contextlib.suppress(OSError):
+            leftover.unlink()
 
 
 def fsync_folder(folder: Path) -> None:

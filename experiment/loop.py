@@ -213,8 +213,9 @@ class Training:
 
     # -- evaluation
 
-    def evaluate(self) -> None:
-        """Runs the evaluation that is due; leaves it undone when `stop` is set meanwhile.
+    def evaluate(self, *, patience: float = 0.0) -> None:
+        """Runs the evaluation that is due; leaves it undone when `stop` is set meanwhile and the
+        monotonic clock has passed `patience`.
 
         Every evaluation starts its environment from the same seed, so all of them meet the same
         initial states, and draws from a stream that belongs to its number alone.
@@ -230,7 +231,8 @@ class Training:
         returns, steps = [], []
         states: list[Any] = []
         for episode in range(self.settings.eval_episodes):
-            outcome = self._evaluation_episode(as_seed(stream) if episode == 0 else None, states)
+            seed = as_seed(stream) if episode == 0 else None
+            outcome = self._evaluation_episode(seed, states, patience)
             if outcome is None:
                 return
             returns.append(outcome[0])
@@ -242,14 +244,16 @@ class Training:
         self.history["eval_episode_steps"].append(steps)
         self.history["eval_time"] += time.perf_counter() - started
 
-    def _evaluation_episode(self, seed: int | None, states: list[Any]) -> tuple[float, int] | None:
+    def _evaluation_episode(
+        self, seed: int | None, states: list[Any], patience: float
+    ) -> tuple[float, int] | None:
         environment = self._evaluation_environment
         assert environment is not None
         keep_states = "eval_states" in self.step_arrays.names
         observation, _ = environment.reset(seed=seed)
         total, steps, over = 0.0, 0, False
         while not over:
-            if self.stop:
+            if self.stop and time.monotonic() >= patience:
                 return None
             if keep_states:
                 states.append(np.array(observation))

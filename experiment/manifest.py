@@ -9,15 +9,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
 from experiment.canonical import canonical, setting_id
-from experiment.configuration import Experiment
 from experiment.draws import Draws
 from experiment.errors import StorageError
 from experiment.grid import Axis, Grid
+
+if TYPE_CHECKING:
+    from experiment.configuration import Experiment
 
 FILE_NAME = "experiment.json"
 FORMAT = 1

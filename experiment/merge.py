@@ -12,7 +12,6 @@ import os
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import cast
 
 import orjson
 import xxhash
@@ -204,7 +203,7 @@ class _Merging:
         """Puts a run out of its record, or sets the record aside."""
         try:
             data, stamp = self._records.read(index, self._splice.room)
-            sealed = record.unseal(cast(bytes, data))  # any buffer will do
+            sealed = record.unseal(data)
             self._check(index, sealed)
         except FileNotFoundError:
             return  # it was moved since the folder was listed

@@ -76,7 +76,7 @@ def encode(
     return body + xxhash.xxh3_64_hexdigest(body).encode() + b'"}}\n'
 
 
-def unseal(data: bytes) -> Sealed:
+def unseal(data: bytes | memoryview) -> Sealed:
     """Proves a record whole and finds its run, without parsing the arrays.
 
     A record without a seal (edited by hand, or written by another program) is parsed instead.
@@ -112,7 +112,7 @@ class _Record(msgspec.Struct):
     experiment_data: dict[str, _Setting]
 
 
-def _parse_unsealed(data: bytes) -> Sealed:
+def _parse_unsealed(data: bytes | memoryview) -> Sealed:
     try:
         record = msgspec.json.decode(data, type=_Record)
         (setting, content), *more_settings = record.experiment_data.items()

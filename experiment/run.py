@@ -21,6 +21,7 @@ from experiment.agent_file import check_rules
 from experiment.checkpoint import Checkpoints
 from experiment.configuration import Experiment
 from experiment.errors import ConfigError, StorageError
+from experiment.files import clear_temporaries
 from experiment.folder import ResultFolder, Run
 from experiment.lock import Lock
 from experiment.loop import Training
@@ -142,12 +143,13 @@ class _Session:
         self.origin = provenance(options.device) | {"started": _now()}
         self.resumed = 0
         self.earlier: list[dict[str, Any]] = []
-        self.stop_deadline: float | None = None
+        self.stop_deadline = 0.0  # of the search for the end of an episode, once asked to stop
         self.say: Callable[[str], None] = print
 
     def go(self) -> Outcome:
         if self.options.force:
             self.checkpoints.delete()
+        clear_temporaries(self.folder.record_path(self.run.index).with_suffix(""))
         total = self.training.settings.total_timesteps
         saved = self.checkpoints.load(Progress(self.label, total, 0).say)
         if saved is not None:
@@ -182,8 +184,9 @@ class _Session:
                     self._save_or_say()
                     next_checkpoint = time.monotonic() + 60 * self.options.checkpoint_minutes
                     checkpoint_is_due = False
-                if self.training.evaluation_is_due and not self.training.stop:
-                    self.training.evaluate()
+                if self.training.evaluation_is_due:
+                    # also after a stop signal, where only the end of the episode can be saved
+                    self.training.evaluate(patience=self.stop_deadline)
                     continue
                 seek_border = checkpoint_is_due or self.training.stop
                 deadline = now if seek_border else min(next_show, next_checkpoint)
@@ -195,7 +198,7 @@ class _Session:
     def _may_leave(self, now: float) -> bool:
         if self.training.can_be_saved:
             return True
-        if self.stop_deadline is None:
+        if not self.stop_deadline:
             self.stop_deadline = now + GRACE_SECONDS
             self.say("asked to stop; this environment can be saved between episodes only, so going")
         return now >= self.stop_deadline
