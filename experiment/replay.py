@@ -11,6 +11,7 @@ from typing import Any
 from experiment import record
 from experiment.configuration import Experiment, build_experiment
 from experiment.errors import ConfigError, StorageError
+from experiment.files import json_kind
 from experiment.folder import ResultFolder
 from experiment.manifest import Manifest
 from experiment.run import Options, run_index
@@ -68,8 +69,9 @@ def _experiment_of_one(files: dict[str, Any], params: dict[str, Any], path: Path
         environment, name = files["environment"], files["agent"]["agent_name"]
     except (KeyError, TypeError):
         raise ConfigError(f"--replay: {path}: holds no environment and agent file") from None
-    if not isinstance(params, dict):
-        raise ConfigError(f"--replay: {path}: its agent_params are not an object")
+    for what, value in (("environment", environment), ("agent_params", params)):
+        if not isinstance(value, dict):
+            raise ConfigError(f"--replay: {path}: {what} is {json_kind(value)}, not an object")
     agent = {
         "agent_name": name,
         "zip": {name: [value] for name, value in params.items()} if params else [],

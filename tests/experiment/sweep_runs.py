@@ -73,14 +73,12 @@ def write_files(
     )
 
 
-def command(*arguments: str | Path) -> list[str]:
+def command(*arguments: object) -> list[str]:
     """main.py, as a process of its own."""
     return [sys.executable, str(MAIN), *map(str, arguments)]
 
 
-def run_main(
-    *arguments: str | Path, cwd: Path, **variables: str
-) -> subprocess.CompletedProcess[str]:
+def run_main(*arguments: object, cwd: Path, **variables: str) -> subprocess.CompletedProcess[str]:
     """Runs main.py to its end."""
     return subprocess.run(
         command(*arguments),

@@ -195,7 +195,7 @@ def test_random_draws(random: Any, message: str) -> None:
     ],
 )
 def test_one_random_draw(draw: Any, message: str) -> None:
-    keys = {"random": {"samples": 3, "parameters": {"lr": draw}}}
+    keys: dict[str, Any] = {"random": {"samples": 3, "parameters": {"lr": draw}}}
     assert f"agent.json: random.parameters.{message}" in refusal_of_grid(**keys)
 
 

@@ -25,7 +25,7 @@ from sweep_runs import (
 from experiment.step_arrays import NAMES
 
 
-def described(*arguments: str | Path, cwd: Path) -> dict[str, Any]:
+def described(*arguments: object, cwd: Path) -> dict[str, Any]:
     done = run_main(*arguments, "--dry-run", cwd=cwd)
     assert done.returncode == 0, done.stderr
     content: dict[str, Any] = json.loads(done.stdout)

@@ -95,7 +95,7 @@ def test_a_record_that_says_too_little_is_refused(
     done = run_main("--replay", other, cwd=tmp_path)
     assert done.returncode == 2
     (line,) = done.stderr.splitlines()
-    assert line.startswith(f"error: --replay: {other}: ") or line.startswith(f"error: {other}: ")
+    assert line.startswith((f"error: --replay: {other}: ", f"error: {other}: "))
     assert message in line
 
 

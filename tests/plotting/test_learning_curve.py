@@ -60,7 +60,8 @@ def test_the_tables_are_what_is_drawn(draw: Draw, tmp_path: Path, metric: str) -
     ]
     result = draw(*paths, "--metric", metric, "-o", "out/figure.svg")
     assert result.exit_code == 0, result.output
-    means, seeds = pd.read_csv("out/figure.csv"), pd.read_csv("out/figure_seeds.csv")
+    means = pd.read_csv("out/figure.csv", float_precision="round_trip")
+    seeds = pd.read_csv("out/figure_seeds.csv", float_precision="round_trip")
     axes = draw_figure(_summaries(paths, metric), "").axes[0]
     handles, names = axes.get_legend_handles_labels()
     assert names == ["linearAC", "SAC"]

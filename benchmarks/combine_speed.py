@@ -1,6 +1,6 @@
 """How much combine.py costs, beside reading the files and beside the plain way.
 
-python benchmarks/combine.py [--runs 10000] [--repeats 3]
+python benchmarks/combine_speed.py [--runs 10000] [--repeats 3]
 
 Makes a results folder of linearAC on sweep/PendulumContinuous-v1 (500 settings, records of 21 to
 216 KB as of real runs), then runs every way in a process of its own, in turns, and prints the
