@@ -9,7 +9,7 @@ from typing import Any
 import gymnasium
 import numpy as np
 
-from agents.base import AgentSettings, Transition
+from agents.base import AgentRefused, AgentSettings, Transition
 
 
 class UniformRandomSettings(AgentSettings, frozen=True, kw_only=True):
@@ -29,6 +29,8 @@ class UniformRandom:
         rng: np.random.Generator,
         device: str,
     ) -> None:
+        if device != "cpu":
+            raise AgentRefused(f"random runs on the CPU only, not on {device!r}")
         self.on_update: Callable[[str, Any], None] | None = None
         # two copies, so that evaluating does not move the training stream
         self._training, self._evaluation = copy.deepcopy(action_space), copy.deepcopy(action_space)

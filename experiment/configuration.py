@@ -18,7 +18,7 @@ from experiment.canonical import setting_id
 from experiment.errors import ConfigError, nearest
 from experiment.files import json_kind, read_json_object
 from experiment.grid import Grid
-from experiment.values import hyperparameters
+from experiment.values import default_values, hyperparameters
 
 
 @dataclass(frozen=True)
@@ -36,9 +36,19 @@ class Experiment:
 
     @property
     def problem(self) -> dict[str, Any]:
-        """The fields of the environment file that change what is trained."""
+        """The fields of the environment file that change what is trained, defaults left out.
+
+        So a field that a later version adds, with a default that changes nothing, leaves every
+        identity as it was.
+        """
+        evaluation = EnvironmentSettings.EVALUATION_FIELDS
+        defaults = default_values(EnvironmentSettings)
         fields: dict[str, Any] = msgspec.to_builtins(self.environment)
-        return {k: v for k, v in fields.items() if k not in EnvironmentSettings.EVALUATION_FIELDS}
+        return {
+            name: value
+            for name, value in fields.items()
+            if name not in evaluation and (name not in defaults or value != defaults[name])
+        }
 
     @property
     def evaluation(self) -> dict[str, Any]:
