@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import socket
+import threading
 import time
 from pathlib import Path
 from types import TracebackType
@@ -20,17 +21,18 @@ STALE_SECONDS = 600.0
 
 
 class Lock:
-    """Held from `with` to its end. The holder calls `beat` now and then."""
+    """Held from `with` to its end; meanwhile a thread keeps showing that the holder lives."""
 
     def __init__(self, path: Path, what: str) -> None:
         self.path = path
         self.what = what
         self._content = _identity()
-        self._last_beat = 0.0
+        self._released = threading.Event()
 
     def __enter__(self) -> Lock:
         for _ in range(5):
             if self._create():
+                threading.Thread(target=self._beat, daemon=True).start()
                 return self
             holder = _read(self.path)
             if holder is not None and _alive(holder, self.path):
@@ -67,11 +69,9 @@ class Lock:
                     os.link(aside, self.path)
             aside.unlink()
 
-    def beat(self) -> None:
-        """Shows other hosts that the holder lives. Cheap: touches at most every half minute."""
-        now = time.monotonic()
-        if now - self._last_beat >= HEARTBEAT_SECONDS:
-            self._last_beat = now
+    def _beat(self) -> None:
+        """Touches the file for other hosts to see, also during a step that takes an hour."""
+        while not self._released.wait(HEARTBEAT_SECONDS):
             with contextlib.suppress(OSError):
                 os.utime(self.path)
 
@@ -81,6 +81,7 @@ class Lock:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        self._released.set()
         if _read(self.path) == self._content:
             with contextlib.suppress(OSError):
                 self.path.unlink()

@@ -23,7 +23,6 @@ from experiment.configuration import Experiment
 from experiment.errors import ConfigError, StorageError
 from experiment.files import clear_temporaries
 from experiment.folder import ResultFolder, Run
-from experiment.lock import Lock
 from experiment.loop import Training
 from experiment.progress import Progress
 from experiment.provenance import keep_difference, provenance
@@ -73,14 +72,14 @@ def run_index(
 
     if not options.force and folder.has(run):
         return Outcome.FINISHED_BEFORE
-    with folder.lock(run) as lock:
+    with folder.lock(run):
         # only the holder of the lock moves files; and the one before may have finished the run
         if not options.force and folder.finished(run, report) is not None:
             return Outcome.FINISHED_BEFORE
         keep_difference(folder.path)
         training = build_training(experiment, run, options)
         try:
-            return _Session(folder, run, training, lock, options, label).go()
+            return _Session(folder, run, training, options, label).go()
         finally:
             training.close()
 
@@ -133,11 +132,10 @@ class _Session:
         folder: ResultFolder,
         run: Run,
         training: Training,
-        lock: Lock,
         options: Options,
         label: str,
     ) -> None:
-        self.folder, self.run, self.training, self.lock = folder, run, training, lock
+        self.folder, self.run, self.training = folder, run, training
         self.options, self.label = options, label
         self.checkpoints: Checkpoints = folder.checkpoints(run)
         self.origin = provenance(options.device) | {"started": _now()}
@@ -173,7 +171,6 @@ class _Session:
         try:
             while not self.training.finished:
                 now = time.monotonic()
-                self.lock.beat()
                 if now >= next_show:
                     progress.show(self.training.timestep)
                     next_show = now + progress.interval
