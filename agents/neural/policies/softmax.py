@@ -9,7 +9,7 @@ from agents.neural.policies.base import LikelihoodBackward, Noise
 
 
 class Softmax:
-    """h = the preferences. An action is its place, from 0: to add `Discrete.start` is the agent's."""
+    """h = the preferences. An action is its place, from 0; `Discrete.start` is not added."""
 
     def __init__(self, actions: int) -> None:
         self.outputs = actions
