@@ -98,13 +98,14 @@ class Gaussian:
 
 
 class _Law:
-    """μ, σ and what follows from them, for one h."""
+    """μ, σ and what follows from them, for one h, of which no view is kept: others reuse it."""
 
     def __init__(self, h: Tensor, box: ActionBox, lowest: Tensor, highest: Tensor) -> None:
         self._box, A = box, box.dimensions
         self._y = h.narrow(-1, 0, A).tanh()
-        self._raw = h.narrow(-1, A, A)
-        self._log_stddev = torch.clamp(self._raw, lowest, highest)
+        raw = h.narrow(-1, A, A)
+        self._log_stddev = torch.clamp(raw, lowest, highest)
+        self._clipped = raw != self._log_stddev
         self.mean = box.centre + box.scale * self._y
         self.inverse = torch.exp(-self._log_stddev)
 
@@ -148,8 +149,7 @@ class _Law:
     def d_h(self, d_mean: Tensor, d_log_stddev: Tensor) -> Tensor:
         """By way of μ = centre + scale tanh h and of the clip of ln σ."""
         d_place = d_mean * self._box.scale * (1 - self._y * self._y)
-        clipped = self._raw != self._log_stddev
-        return torch.cat((d_place, d_log_stddev.masked_fill(clipped, 0.0)), -1)
+        return torch.cat((d_place, d_log_stddev.masked_fill(self._clipped, 0.0)), -1)
 
 
 class _EdgeMass(NamedTuple):

@@ -70,8 +70,8 @@ class Independent:
 
 
 def differentiable(h: Tensor) -> Tensor:
-    """h in double precision, the leaf of a graph."""
-    return h.detach().double().requires_grad_()
+    """A copy of h in double precision, the leaf of a graph; h is a buffer that others reuse."""
+    return h.detach().to(torch.float64, copy=True).requires_grad_()
 
 
 def gradient(leaf: Tensor, h: Tensor, *outputs: tuple[Tensor, Tensor]) -> Tensor:

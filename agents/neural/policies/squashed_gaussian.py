@@ -53,7 +53,7 @@ class SquashedGaussian:
         return self._in_box(h.narrow(-1, 0, self._dimensions).tanh())
 
     def reparameterised(self, h: Tensor, noise: Noise) -> tuple[Tensor, Tensor, PathwiseBackward]:
-        mean, raw, log_stddev = self._parameters(h)
+        mean, clipped, log_stddev = self._parameters(h)
         epsilon = noise.normal(h.shape[1], self._dimensions)
         deviation = log_stddev.exp().mul_(epsilon)
         x = mean + deviation
@@ -65,7 +65,7 @@ class SquashedGaussian:
             d_x = self._one - y * y
             d_x.mul_(self._scale).mul_(d_action)  # da/dx = scale (1 - tanh² x)
             d_x.add_(y * d_log_prob, alpha=2)  # d/dx of -ln(1 - tanh² x)
-            return self._join(d_x, (d_x * deviation).sub_(d_log_prob), raw != log_stddev)
+            return self._join(d_x, (d_x * deviation).sub_(d_log_prob), clipped)
 
         return self._in_box(y), self._log_prob(epsilon * epsilon, log_stddev, x), backward
 
@@ -80,7 +80,7 @@ class SquashedGaussian:
         return self._in_box(x.tanh()), *self._likelihood(h, x)
 
     def _likelihood(self, h: Tensor, x: Tensor) -> tuple[Tensor, LikelihoodBackward]:
-        mean, raw, log_stddev = self._parameters(h)
+        mean, clipped, log_stddev = self._parameters(h)
         inverse = (-log_stddev).exp_()
         z = (x - mean).mul_(inverse)
 
@@ -89,15 +89,16 @@ class SquashedGaussian:
             d_log_prob = d_log_prob.unsqueeze(-1)
             d_mean = (z * inverse).mul_(d_log_prob)
             d_log_stddev = (z * z).sub_(self._one).mul_(d_log_prob)
-            return self._join(d_mean, d_log_stddev, raw != log_stddev)
+            return self._join(d_mean, d_log_stddev, clipped)
 
         return self._log_prob(z * z, log_stddev, x), backward
 
     def _parameters(self, h: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """μ, ln σ before and ln σ after the clip."""
+        """μ, where ln σ was clipped, and ln σ. Only μ is a view of h, which others reuse."""
         mean = h.narrow(-1, 0, self._dimensions)
         raw = h.narrow(-1, self._dimensions, self._dimensions)
-        return mean, raw, torch.clamp(raw, self._lowest, self._highest)
+        log_stddev = torch.clamp(raw, self._lowest, self._highest)
+        return mean, raw != log_stddev, log_stddev
 
     @staticmethod
     def _log_prob_constant(box: ActionBox) -> float:
