@@ -1,0 +1,61 @@
+"""The network of a policy, with its optimizer: one for each member."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from agents.neural.adam import Adam, AdamSettings
+from agents.neural.networks import Activation, StackedMLP
+from agents.neural.parameters import Shape, WeightInit, gain_for, initial_rows
+
+
+class Actor:
+    """M stacked networks from states to a policy's linear outputs h."""
+
+    def __init__(
+        self,
+        shape: Shape,
+        activation: Activation,
+        weight_init: WeightInit,
+        adam: Sequence[AdamSettings],
+        generators: Sequence[np.random.Generator],
+        *,
+        device: str = "cpu",
+        dtype: torch.dtype = torch.float32,
+    ) -> None:
+        rows = initial_rows(shape, weight_init, gain_for(activation), generators)
+        self._net = StackedMLP(shape, activation, rows.to(device, dtype))
+        self._adam = Adam(self._net.values, self._net.gradients, adam)
+
+    def forward(self, states: Tensor) -> Tensor:
+        """h [M, B, H] of states [M, B, I]; overwritten by the next pass of equal B."""
+        return self._net.forward(states)
+
+    def descend(self, d_h: Tensor) -> None:
+        """One step of Adam, given dL/dh [M, B', H] for the first B' states of the last pass."""
+        self._net.backward(d_h)
+        self._adam.step()
+
+    def state_dict(self, member: int) -> dict[str, Any]:
+        """A member's weights and moments."""
+        rows = slice(member, member + 1)
+        return {
+            "values": self._net.values[rows].cpu().numpy().copy(),
+            "adam": self._adam.state_dict(rows),
+        }
+
+    def load_state_dict(self, member: int, state: dict[str, Any]) -> None:
+        """Continues a member's."""
+        rows = slice(member, member + 1)
+        self._net.values[rows] = torch.from_numpy(state["values"]).to(self._net.values)
+        self._adam.load_state_dict(rows, state["adam"])
+
+    def learned_params(self, member: int) -> dict[str, np.ndarray]:
+        """A member's arrays by name."""
+        named = self._net.shape.named(self._net.values[member : member + 1])
+        return {f"actor_{name}": array[0] for name, array in named.items()}

@@ -1,0 +1,150 @@
+"""Action-value functions and their targets: K of them for each member (twins, or one alone).
+
+With a vector action Q(s, a) is a number, with n discrete ones Q(s, ·) is n numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from agents.neural.adam import Adam, AdamSettings
+from agents.neural.networks import Activation, StackedMLP
+from agents.neural.parameters import Shape, WeightInit, gain_for, initial_rows
+
+
+class CriticInput(NamedTuple):
+    """What every critic reads: the same for all K of a member.
+
+    Attributes:
+        rows: [M K, B, in].
+        states, actions: [M, K, B, ...] its parts, to be written; both views of `rows`.
+    """
+
+    rows: Tensor
+    states: Tensor
+    actions: Tensor
+
+    def set(self, states: Tensor, actions: Tensor | None = None) -> None:
+        """Writes states [M, B, I] and actions [M, B, A] for all K."""
+        self.states.copy_(states.unsqueeze(1))
+        if actions is not None:
+            self.actions.copy_(actions.unsqueeze(1))
+
+
+class Critics:
+    """M members' K critics as M K stacked networks, member by member.
+
+    Attributes:
+        copies: K.
+        loss: [M] of the last regression: Σ_k mean (Q_k - y)².
+    """
+
+    def __init__(
+        self,
+        shape: Shape,
+        activation: Activation,
+        weight_init: WeightInit,
+        copies: int,
+        adam: Sequence[AdamSettings],
+        tau: Tensor,
+        generators: Sequence[np.random.Generator],
+        *,
+        device: str = "cpu",
+        dtype: torch.dtype = torch.float32,
+    ) -> None:
+        """`tau` [M, 1] is the targets' step towards their critics; one `adam` for each member."""
+        self.copies = copies
+        self._members = len(generators)
+        rows = initial_rows(shape, weight_init, gain_for(activation), generators, copies=copies)
+        rows = rows.to(device, dtype)
+        self._nets = StackedMLP(shape, activation, rows)
+        self._targets = StackedMLP(shape, activation, rows.clone())
+        each = [one for one in adam for _ in range(copies)]
+        self._adam = Adam(self._nets.values, self._nets.gradients, each)
+        self._tau = tau.repeat_interleave(copies, 0)
+        self.loss = rows.new_zeros(self._members)
+
+    def input(self, batch: int, states: int, actions: int) -> CriticInput:
+        """A place for B inputs of each critic: `states` numbers, then `actions`."""
+        x = self._nets.values.new_zeros(self._members, self.copies, batch, states + actions)
+        return CriticInput(x.flatten(0, 1), x[..., :states], x[..., states:])
+
+    def values(self, x: CriticInput) -> Tensor:
+        """Q [M, K, B, outputs]."""
+        return self._grouped(self._nets.forward(x.rows))
+
+    def target_values(self, x: CriticInput) -> Tensor:
+        """The targets' Q, likewise."""
+        return self._grouped(self._targets.forward(x.rows))
+
+    def regress(self, x: CriticInput, y: Tensor, taken: Tensor | None = None) -> None:
+        """One step of Adam on Σ_k mean_B (Q_k - y)².
+
+        Args:
+            y: [M, B] targets.
+            taken: [M, B] the discrete actions taken; None where Q has one output.
+        """
+        q = self.values(x)
+        M, K, B, _ = q.shape
+        y = y.view(M, 1, B, 1)
+        if taken is None:
+            error = q - y
+            d_q = error * (2 / B)
+        else:
+            place = taken.view(M, 1, B, 1).expand(M, K, B, 1)
+            error = q.gather(-1, place) - y
+            d_q = torch.zeros_like(q).scatter_(-1, place, error * (2 / B))
+        self._nets.backward(d_q.view(M * K, B, -1))
+        self._adam.step()
+        self.loss = error.square_().sum((1, 2, 3)).div_(B)
+
+    def lowest_gradient(self, q: Tensor, d_lowest: float) -> tuple[Tensor, Tensor]:
+        """min_k Q_k [M, B] of the last `values`, and Σ_k dL/dx_k [M, B, in] where dL/dmin is
+        `d_lowest` for every state."""
+        M, K, B, _ = q.shape
+        least, which = q.min(1, keepdim=True)
+        d_q = torch.zeros_like(q).scatter_(1, which, d_lowest)
+        d_x = self._grouped(self._nets.input_gradient(d_q.view(M * K, B, 1)))
+        return least.view(M, B), d_x[:, 0] if K == 1 else d_x.sum(1)
+
+    def follow(self) -> None:
+        """θ_T <- (1 - τ) θ_T + τ θ."""
+        self._targets.values.lerp_(self._nets.values, self._tau)
+
+    def _grouped(self, rows: Tensor) -> Tensor:
+        return rows.view(self._members, self.copies, *rows.shape[1:])
+
+    # -- leaving and coming back
+
+    def state_dict(self, member: int) -> dict[str, Any]:
+        """A member's weights, targets and moments."""
+        rows = slice(member * self.copies, (member + 1) * self.copies)
+        return {
+            "values": self._nets.values[rows].cpu().numpy().copy(),
+            "targets": self._targets.values[rows].cpu().numpy().copy(),
+            "adam": self._adam.state_dict(rows),
+            "loss": float(self.loss[member]),
+        }
+
+    def load_state_dict(self, member: int, state: dict[str, Any]) -> None:
+        """Continues a member's."""
+        rows = slice(member * self.copies, (member + 1) * self.copies)
+        self._nets.values[rows] = torch.from_numpy(state["values"]).to(self._nets.values)
+        self._targets.values[rows] = torch.from_numpy(state["targets"]).to(self._nets.values)
+        self._adam.load_state_dict(rows, state["adam"])
+        self.loss[member] = state["loss"]
+
+    def learned_params(self, member: int) -> dict[str, np.ndarray]:
+        """A member's arrays by name, each [K, ...]."""
+        rows = slice(member * self.copies, (member + 1) * self.copies)
+        shape = self._nets.shape
+        params = {}
+        for owner, values in (("critic", self._nets.values), ("target", self._targets.values)):
+            for name, array in shape.named(values[rows]).items():
+                params[f"{owner}_{name}"] = array
+        return params

@@ -1,0 +1,149 @@
+"""Experience replay of members that step together.
+
+A transition is one row, laid out so that a batch is a single gather and begins with a critic's
+input:   s | a | s' | r | c   with c = 0 where the step terminated, else 1 (a truncated one goes
+on). Images are kept apart, as bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+
+class Batch(NamedTuple):
+    """B transitions of each member; overwritten by the next batch."""
+
+    states: Tensor  # [M, B, I]
+    actions: Tensor  # [M, B, A]
+    rewards: Tensor  # [M, B]
+    next_states: Tensor  # [M, B, I]
+    continues: Tensor  # [M, B], c
+
+
+_INDEX_BLOCK = 256  # batches whose indices are drawn at once
+
+
+class Replay:
+    """The last `capacity` transitions of each member, sampled with replacement.
+
+    Attributes:
+        size: transitions held, of each member.
+    """
+
+    def __init__(
+        self,
+        capacity: int,
+        state_width: int,
+        action_width: int,
+        batch_size: int,
+        generators: Sequence[np.random.Generator],
+        *,
+        pixels: bool = False,
+        device: str = "cpu",
+        dtype: torch.dtype = torch.float32,
+    ) -> None:
+        self.capacity, self._batch_size = capacity, batch_size
+        self._state_width, self._action_width = state_width, action_width
+        self._generators = list(generators)
+        self._device = device
+        M = len(self._generators)
+        row_states = 0 if pixels else state_width
+        width = 2 * row_states + action_width + 2
+        # zeros take no memory before they are written
+        self._rows = torch.zeros(M, capacity, width, dtype=dtype, device=device)
+        self._images = (
+            torch.zeros(M, capacity, 2, state_width, dtype=torch.uint8, device=device)
+            if pixels
+            else None
+        )
+        self._staging = np.zeros((M, width), dtype=np.float64 if dtype == torch.float64 else "f4")
+        self._staged = torch.from_numpy(self._staging)
+        self._next = 0
+        self.size = 0
+
+        self._first_rows = np.arange(M)[:, None] * capacity
+        self._drawn = np.zeros((_INDEX_BLOCK, M, batch_size))
+        self._used = _INDEX_BLOCK
+        self._gathered = self._rows.new_empty(M, batch_size, width)
+        self._flat_rows = self._rows.view(-1, width)
+        self._flat_gathered = self._gathered.view(-1, width)
+        self._batch = self._batch_views(self._gathered, row_states)
+
+    def add(
+        self,
+        observations: np.ndarray,
+        actions: np.ndarray,
+        rewards: np.ndarray,
+        next_observations: np.ndarray,
+        terminated: np.ndarray,
+    ) -> None:
+        """One transition of each member: [M, I], [M, A], [M], [M, I], [M]."""
+        row, A = self._staging, self._action_width
+        I = 0 if self._images is not None else self._state_width  # noqa: E741
+        if self._images is None:
+            row[:, :I] = observations
+            row[:, I + A : I + A + I] = next_observations
+        else:
+            for place, images in enumerate((observations, next_observations)):
+                self._images[:, self._next, place] = torch.from_numpy(images).to(self._device)
+        row[:, I : I + A] = actions
+        row[:, -2] = rewards
+        row[:, -1] = 1 - terminated.astype(np.float32)
+        self._rows[:, self._next].copy_(self._staged)
+        self._next = (self._next + 1) % self.capacity
+        self.size = min(self.size + 1, self.capacity)
+
+    def sample(self) -> Batch:
+        """A batch of every member, from its own stream."""
+        if self._used == _INDEX_BLOCK:
+            for member, generator in enumerate(self._generators):
+                self._drawn[:, member] = generator.random((_INDEX_BLOCK, self._batch_size))
+            self._used = 0
+        places = (self._drawn[self._used] * self.size).astype(np.int64)
+        self._used += 1
+        places += self._first_rows
+        index = torch.from_numpy(places.reshape(-1)).to(self._device)
+        torch.index_select(self._flat_rows, 0, index, out=self._flat_gathered)
+        if self._images is None:
+            return self._batch
+        images = self._images.view(-1, 2, self._state_width)[index]
+        both = images.to(self._rows.dtype).div_(255).view(len(places), -1, 2, self._state_width)
+        return self._batch._replace(states=both[:, :, 0], next_states=both[:, :, 1])
+
+    def _batch_views(self, gathered: Tensor, I: int) -> Batch:  # noqa: E741
+        A = self._action_width
+        return Batch(
+            states=gathered[..., :I],
+            actions=gathered[..., I : I + A],
+            rewards=gathered[..., -2],
+            next_states=gathered[..., I + A : I + A + I],
+            continues=gathered[..., -1],
+        )
+
+    def state_dict(self, member: int) -> dict[str, Any]:
+        """A member's transitions and stream."""
+        state: dict[str, Any] = {
+            "rows": self._rows[member, : self.size].cpu().numpy().copy(),
+            "next": self._next,
+            "generator": self._generators[member].bit_generator.state,
+            "drawn": self._drawn[self._used :, member].copy(),
+        }
+        if self._images is not None:
+            state["images"] = self._images[member, : self.size].cpu().numpy().copy()
+        return state
+
+    def load_state_dict(self, member: int, state: dict[str, Any]) -> None:
+        """Continues a member's. All members must hold equally many transitions."""
+        self.size, self._next = len(state["rows"]), state["next"]
+        self._rows[member, : self.size] = torch.from_numpy(state["rows"]).to(self._device)
+        if self._images is not None:
+            images = torch.from_numpy(state["images"]).to(self._device)
+            self._images[member, : self.size] = images
+        self._generators[member].bit_generator.state = state["generator"]
+        self._used = _INDEX_BLOCK - len(state["drawn"])
+        self._drawn[self._used :, member] = state["drawn"]

@@ -1,0 +1,142 @@
+"""Soft actor-critic for continuous actions (Haarnoja et al. 2018, second version).
+
+With a', ã ~ π fresh, Q = min_k Q_k, T its target networks, c = 0 on termination and else 1:
+
+    y    = r + γ c (Q_T(s', a') - α ln π(a'|s'))
+    L_Q  = Σ_k mean (Q_k(s, a) - y)²
+    L_π  = mean (α ln π(ã|s) - Q(s, ã))                      ã reparameterised, or
+    L_π  = mean ln π(ã|s) sg[α ln π(ã|s) - (Q(s, ã) - b)]    by likelihood, b = mean_b Q(s, a_b)
+    L_α  = -ln α sg[mean ln π(ã|s) + H̄]
+
+Log-probabilities are those of actions in the environment's units: with actions in ±2, entropy is
+by ln 2 higher than it is for actions rescaled to ±1, and so should be a target entropy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import gymnasium
+import torch
+from torch import Tensor
+
+from agents.neural.critics import CriticInput
+from agents.neural.observations import Encoder
+from agents.neural.policies.base import ActionBox
+from agents.neural.replay import Batch
+from agents.soft_actor_critic.learner import Learner, Streams, Widths
+from agents.soft_actor_critic.policy import build_policy
+from agents.soft_actor_critic.settings import SACSettings
+
+
+class ContinuousLearner(Learner):
+    """See the module's text."""
+
+    def __init__(
+        self,
+        settings: Sequence[SACSettings],
+        encoder: Encoder,
+        action_space: gymnasium.Space[object],
+        streams: Sequence[Streams],
+        *,
+        gamma: float,
+        device: str,
+        dtype: torch.dtype = torch.float32,
+    ) -> None:
+        self._box = ActionBox.of(action_space, dtype=dtype, device=device)
+        self._policy, heads = build_policy(settings, action_space, self._box)
+        A = self._box.dimensions
+        super().__init__(
+            settings,
+            encoder,
+            Widths(stored=A, critic_input=A, critic_output=1, heads=heads),
+            [-float(A) if one.target_entropy is None else one.target_entropy for one in settings],
+            streams,
+            gamma=gamma,
+            device=device,
+            dtype=dtype,
+        )
+        static = settings[0]
+        self._pathwise, self._clip = static.pathwise, static.clip_actions
+        self._samples, self._baseline = static.num_samples, static.baseline
+        B = static.batch_size
+        self._d_action = self._states.new_zeros(len(settings), 2 * B, A)
+        self._d_log_prob = self._states.new_zeros(len(settings), 2 * B)
+        # rows of next states stay 0: the policy's loss does not depend on them
+        self._d_actions, self._d_log_probs = self._d_action[:, :B], self._d_log_prob[:, :B]
+        self._d_log_probs.copy_(self._temperature.alpha / B)
+        self._sampled = self._critics.input(B * self._samples, self._width, A)
+        self._compared = self._critics.input(B * self._baseline, self._width, A)
+
+    def draw(self, h: Tensor) -> Tensor:
+        return self._clipped(self._policy.draw(h, self._acting_noise))
+
+    def mode(self, h: Tensor) -> Tensor:
+        return self._clipped(self._policy.mode(h))
+
+    def uniform_action(self) -> Tensor:
+        box = self._box
+        u = self._acting_noise.uniform(1, box.dimensions)
+        return (box.low + u * (box.high - box.low)).clamp_(box.low, box.high)[:, 0]
+
+    def _clipped(self, action: Tensor) -> Tensor:
+        return action.clamp(self._box.low, self._box.high) if self._clip else action
+
+    def learn(self, batch: Batch, h: Tensor) -> None:
+        if self._pathwise:
+            self._learn_pathwise(batch, h)
+        else:
+            self._learn_by_likelihood(batch, h)
+        self._temperature.tune(self.log_prob)
+
+    def _learn_pathwise(self, batch: Batch, h: Tensor) -> None:
+        B = batch.rewards.shape[1]
+        # one draw for both: ã of the states, a' of the next states
+        actions, log_probs, backward = self._policy.reparameterised(h, self._noise)
+        self._regress_critics(batch, actions[:, B:], log_probs[:, B:])
+
+        x, alpha, log_prob = self._critic_input, self._temperature.alpha, log_probs[:, :B]
+        x.actions.copy_(actions[:, :B].unsqueeze(1))
+        q, d_x = self._critics.lowest_gradient(self._critics.values(x), -1 / B)
+        self._d_actions.copy_(d_x[..., self._width :])
+        if self._temperature.tuned:
+            torch.div(alpha.expand(-1, B), B, out=self._d_log_probs)
+        d_h = backward(self._d_action, self._d_log_prob)
+        self._actor.descend(d_h[:, :B])
+        torch.mean(log_prob, 1, keepdim=True, out=self.log_prob)
+        torch.addcmul(-q.mean(1, keepdim=True), alpha, self.log_prob, out=self.actor_loss)
+
+    def _learn_by_likelihood(self, batch: Batch, h: Tensor) -> None:
+        B = batch.rewards.shape[1]
+        h, h_next = h[:, :B], h[:, B:]
+        self._regress_critics(batch, *self._policy.scored(h_next, self._noise)[:2])
+
+        # samples of a state lie side by side: [M, B S, ...] or [M, B, S, ...]
+        M, S, N = len(h), self._samples, self._baseline
+        repeated = h.repeat_interleave(S, 1) if S > 1 else h
+        actions, log_prob, backward = self._policy.scored(repeated, self._noise)
+        advantage = self._values(self._sampled, batch.states, actions, S)
+        if N > 0:
+            others = self._policy.draw(h.repeat_interleave(N, 1), self._noise)
+            values = self._values(self._compared, batch.states, others, N)
+            baseline = values.view(M, B, N).mean(2, keepdim=True)
+            advantage = (advantage.view(M, B, S) - baseline).view(M, B * S)
+        weight = self._temperature.alpha * log_prob - advantage
+        d_h = backward(weight / (B * S))
+        self._actor.descend(d_h.view(M, B, S, -1).sum(2) if S > 1 else d_h)
+        torch.mean(log_prob, 1, keepdim=True, out=self.log_prob)
+        self.actor_loss = (weight * log_prob).mean(1, keepdim=True)
+
+    def _regress_critics(self, batch: Batch, next_actions: Tensor, log_probs: Tensor) -> None:
+        """The critics' step, and the targets' after it."""
+        self._target_input.set(batch.next_states, next_actions)
+        q = self._critics.target_values(self._target_input).amin(1)
+        y = self.bootstrap(batch, q.squeeze(-1), log_probs)
+        self._critic_input.set(batch.states, batch.actions)
+        self._critics.regress(self._critic_input, y)
+        self.follow_critics()
+
+    def _values(self, x: CriticInput, states: Tensor, actions: Tensor, repeats: int) -> Tensor:
+        """min_k Q_k [M, B R] of R actions at each state, side by side in `actions`."""
+        x.set(states.repeat_interleave(repeats, 1) if repeats > 1 else states, actions)
+        return self._critics.values(x).amin(1).squeeze(-1)

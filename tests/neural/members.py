@@ -1,0 +1,109 @@
+"""Batches of members for the tests, and random experience to feed them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import gymnasium
+import numpy as np
+import torch
+
+from agents.soft_actor_critic.agent import SoftActorCritic
+from agents.soft_actor_critic.settings import SACDiscreteSettings, SACSettings, SoftSettings
+
+OBSERVATIONS = gymnasium.spaces.Box(-1.0, 1.0, (3,), np.float32)
+BOX = gymnasium.spaces.Box(np.float32([-2.0, 0.0]), np.float32([2.0, 1.0]))
+CHOICE = gymnasium.spaces.Discrete(3, start=1)
+
+
+def mixed(base: SoftSettings, members: int) -> list[SoftSettings]:
+    """Settings that differ in everything that may differ."""
+    rng = np.random.default_rng(17)
+    settings = []
+    for i in range(members):
+        fields: dict[str, Any] = {name: getattr(base, name) for name in base.__struct_fields__}
+        fields |= {
+            "critic_lr": float(10 ** rng.uniform(-4, -2)),
+            "actor_lr_scale": float(10 ** rng.uniform(-1, 1)),
+            "alpha": float(10 ** rng.uniform(-2, 0)),
+            "tau": float(rng.uniform(0.001, 0.5)),
+            "betas": (float(rng.uniform(0.0, 0.95)), 0.999 if i % 2 else 0.9),
+            "soft_q": i % 3 > 0,
+        }
+        settings.append(type(base)(**fields))
+    return settings
+
+
+def batch(
+    settings: Sequence[SoftSettings],
+    seeds: Sequence[int],
+    *,
+    observations: gymnasium.Space[Any] = OBSERVATIONS,
+    actions: gymnasium.Space[Any] | None = None,
+    dtype: torch.dtype = torch.float32,
+) -> SoftActorCritic:
+    if actions is None:
+        actions = CHOICE if isinstance(settings[0], SACDiscreteSettings) else BOX
+    return SoftActorCritic(
+        settings,
+        observations,
+        actions,
+        gamma=0.97,
+        rngs=[np.random.default_rng(seed) for seed in seeds],
+        dtype=dtype,
+    )
+
+
+class World:
+    """A made-up problem for each member: its observations depend on its own actions and seed."""
+
+    def __init__(self, seeds: Sequence[int], width: int = 3) -> None:
+        self.rngs = [np.random.default_rng(1000 + seed) for seed in seeds]
+        self.states = np.stack([rng.normal(size=width) for rng in self.rngs]).astype(np.float32)
+
+    def run(self, agent: SoftActorCritic, steps: int) -> list[np.ndarray]:
+        """Interacts; returns the actions of every step."""
+        history = []
+        for _ in range(steps):
+            actions = agent.act(self.states, explore=True)
+            history.append(actions)
+            force = np.tanh(actions.reshape(len(actions), -1).sum(1)).astype(np.float32)
+            shocks = [rng.normal(size=self.states.shape[1]) for rng in self.rngs]
+            following = (0.9 * self.states + 0.3 * np.stack(shocks)).astype(np.float32)
+            following += 0.2 * force[:, None]
+            rewards = -(following**2).sum(1)
+            terminated = following[:, 0] > 0.8
+            truncated = np.zeros(len(actions), dtype=bool)
+            agent.observe(self.states, actions, rewards, following, terminated, truncated)
+            self.states = following
+        return history
+
+
+def equal_states(one: Any, other: Any) -> bool:
+    """Whether two nested states are the same to the bit."""
+    if isinstance(one, dict):
+        return one.keys() == other.keys() and all(equal_states(one[k], other[k]) for k in one)
+    if isinstance(one, (tuple, list)):
+        return len(one) == len(other) and all(map(equal_states, one, other))
+    if isinstance(one, np.ndarray):
+        same: bool = one.shape == other.shape and one.tobytes() == other.tobytes()
+        return same
+    return bool(one == other) or (one != one and other != other)
+
+
+VARIANTS: dict[str, SoftSettings] = {
+    "pathwise": SACSettings(),
+    "tuned": SACSettings(automatic_entropy_tuning=True),
+    "one critic, tanh, odd widths": SACSettings(
+        double_q=False, hidden_dim=37, activation="tanh", batch_size=7
+    ),
+    "likelihood": SACSettings(reparameterized=False, num_samples=3, baseline_actions=5),
+    "likelihood, one critic": SACSettings(
+        reparam_baseline=(False, 0), double_q=False, uniform_exploration_steps=40
+    ),
+    "discrete": SACDiscreteSettings(),
+    "discrete, tuned, one critic": SACDiscreteSettings(
+        automatic_entropy_tuning=True, double_q=False, hidden_dim=19
+    ),
+}

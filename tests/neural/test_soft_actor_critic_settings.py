@@ -1,0 +1,71 @@
+"""The settings of soft actor-critic: names, laws, and what may differ in a batch."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from agents.neural.policies.factory import CONTINUOUS, DISCRETE
+from agents.soft_actor_critic.settings import STATIC, SACDiscreteSettings, SACSettings
+from experiment.agent_file import build_grid, check_rules
+from experiment.errors import ConfigError
+from experiment.values import default_values, hyperparameters, literal_choices
+
+CONFIG = Path(__file__).parents[2] / "config" / "agent"
+
+
+def test_every_policy_can_be_named() -> None:
+    for settings, policies in ((SACSettings, CONTINUOUS), (SACDiscreteSettings, DISCRETE)):
+        assert literal_choices(hyperparameters(settings)["policy_type"].type) == policies
+
+
+def test_what_must_be_equal_exists() -> None:
+    assert set(STATIC) <= set(SACSettings.__struct_fields__)
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        {"batch_size": 64, "replay_capacity": 32},
+        {"actor_lr": 1e-3, "actor_lr_scale": 1.0},
+        {"automatic_entropy_tuning": True, "alpha": 0.0},
+        {"clip_stddev": 0.5},
+        {"num_samples": 2},
+        {"reparam_baseline": [False, 3], "reparameterized": False},
+        {"clip_min": 2.0, "clip_max": 1.0},
+    ],
+)
+def test_laws(setting: dict[str, Any]) -> None:
+    check_rules(SACSettings, default_values(SACSettings))
+    with pytest.raises(ConfigError):
+        check_rules(SACSettings, default_values(SACSettings) | setting)
+
+
+def test_step_size_of_the_policy() -> None:
+    assert SACSettings(critic_lr=0.1).actor_step_size == 0.1
+    assert SACSettings(critic_lr=0.1, actor_lr_scale=0.5).actor_step_size == 0.05
+    assert SACSettings(critic_lr=0.1, actor_lr=0.3).actor_step_size == 0.3
+
+
+def test_joined_fields() -> None:
+    settings = SACSettings(reparam_baseline=(False, 30))
+    assert not settings.pathwise and settings.baseline == 30
+    assert SACSettings().pathwise and SACSettings(baseline_actions=-1).baseline == 0
+
+
+@pytest.mark.parametrize("file", sorted(CONFIG.glob("SAC*.json")), ids=lambda file: file.stem)
+def test_agent_files_are_grids(file: Path) -> None:
+    content = msgspec.json.decode(file.read_bytes())
+    settings = {"SAC": SACSettings, "SACDiscrete": SACDiscreteSettings}[content["agent_name"]]
+    content.pop("$schema", None), content.pop("$comment", None)
+    assert build_grid(content, settings, file.name).size >= 1
+
+
+def test_settings_need_no_torch() -> None:
+    code = "import sys, agents.soft_actor_critic.settings; assert 'torch' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=CONFIG.parents[1])
