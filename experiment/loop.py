@@ -77,10 +77,6 @@ class Training:
         left_early = False
         while not (left_early or self.evaluation_is_due or self.finished):
             left_early = self._train_until(self._next_border(), deadline, patience)
-            at = self.timestep
-            if at == self._window_end(at):
-                for slot in self.live:
-                    self.members[slot].close_window(self.agent.metrics(slot))
         spent = (time.perf_counter() - started) / len(self.members)
         for member in self.members:
             member.history["train_time"] += spent
@@ -101,7 +97,7 @@ class Training:
         return -(-window * total // windows)
 
     def _train_until(self, until: int, deadline: float, patience: float) -> bool:
-        """The inner loop. Returns whether it was left before timestep `until`."""
+        """The inner loop. Returns whether it was left early."""
         clock, agent = time.monotonic, self.agent
         live = self.live
         members = [(slot, self.members[slot]) for slot in live]
@@ -109,7 +105,9 @@ class Training:
         observations = [member.observation for member in self.members]
         successors, rewards = list(observations), [0.0] * size
         terminated, truncated = [False] * size, [False] * size
-        for _ in range(until - self.timestep):
+        at = self.timestep
+        window_end = self._window_end(at + 1)
+        while at < until:
             for slot, member in members:
                 if member.reset_is_due:
                     member.reset()
@@ -124,7 +122,10 @@ class Training:
                     )
                 except Diverged as reason:
                     agent.diverged[slot] = str(reason)
-            learning = [slot for slot in live if slot not in agent.diverged]
+            at += 1
+            learning = live
+            if agent.diverged:
+                learning = [slot for slot in live if slot not in agent.diverged]
             agent.observe(
                 observations, actions, rewards, successors, terminated, truncated, learning
             )
@@ -133,13 +134,16 @@ class Training:
                 members = [(slot, self.members[slot]) for slot in live]
                 if not live:
                     return True
+            if at == window_end:
+                for slot in live:
+                    self.members[slot].close_window(agent.metrics(slot))
             if self.on_step is not None:
                 self.on_step()
             if self.to_save:
                 self._save_those_that_can_be()
             now = clock()
             if (self.stop or now >= deadline) and (not self.to_save or now >= patience):
-                return self.timestep < until
+                return True
         return False
 
     def _part_with_diverged(self) -> list[int]:
