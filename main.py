@@ -55,6 +55,7 @@ def _not_nan(context: click.Context, parameter: click.Parameter, value: float) -
 @click.option("--index", type=_NUMBER, help="Which run. [default: 0]")
 @click.option("--indices", help="Several, one after another, as in 0-35,72.")
 @click.option("--runs", type=click.IntRange(min=1), help="All indices of this many runs.")
+@click.option("--batch", default="1", metavar="N", help="Train N at once in one process, or auto.")
 @click.option("--where", multiple=True, metavar="NAME=VALUE", help="Only settings with this value.")
 @click.option("-m", "--monitor", is_flag=True, help="Show the scene while the agent trains.")
 @click.option("-a", "--after", type=int, default=0, help="Timesteps before the scene is shown.")
@@ -86,6 +87,7 @@ def main(
     index: int | None,
     indices: str | None,
     runs: int | None,
+    batch: str,
     where: tuple[str, ...],
     monitor: bool,
     after: int,
@@ -109,7 +111,7 @@ def main(
             click.echo(table(agent_help))
             return
         from experiment.run import Options
-        from experiment.selection import parse_record_names
+        from experiment.selection import parse_batch, parse_record_names
 
         options = Options(
             device=device,
@@ -117,6 +119,7 @@ def main(
             checkpoint_minutes=checkpoint_minutes,
             force=force,
             monitor_after=after if monitor else None,
+            batch=parse_batch(batch, device),
         )
         if replay is not None:
             from experiment.replay import replay_record

@@ -90,3 +90,5 @@ class AgentSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     """Base of every agent's hyperparameters: type, range, default and one line of help each."""
 
     RULES: ClassVar[tuple[Rule, ...]] = ()
+    #: Hyperparameters in which the members of one group must agree; the others may differ.
+    STATIC: ClassVar[tuple[str, ...]] = ()

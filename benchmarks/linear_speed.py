@@ -25,11 +25,13 @@ import numpy as np
 
 import envs
 from agents.base import Transition
+from agents.group import Ensemble
 from agents.linear.actor_critic import LinearActorCritic
 from agents.linear.settings import LinearACSettings
 from envs.wrappers import Problem
 from experiment.configuration import build_experiment
 from experiment.loop import Training
+from experiment.member import Member
 from experiment.step_arrays import StepArrays
 from experiment.streams import Streams
 
@@ -140,14 +142,14 @@ def whole_run_rate(steps: int) -> float:
         {**ENVIRONMENT, "total_timesteps": steps}, agent_file, "environment", "agent"
     )
     environment = envs.make(experiment.environment)
-    training = Training(
+    member = Member(
         experiment.environment,
         environment,
         lambda: envs.make(experiment.environment, evaluation=True),
-        make_agents(environment)["linearAC"],
         Streams.of(0),
         StepArrays(()),
     )
+    training = Training([member], Ensemble([make_agents(environment)["linearAC"]]))
     started = time.process_time()
     training.advance(math.inf)
     return steps / (time.process_time() - started)

@@ -2,7 +2,7 @@
 
     python benchmarks/quickstart.py
 
-Sweeps the linear actor-critic over six settings with three seeds on the continuing Pendulum, and
+Sweeps the linear actor-critic over four settings with three seeds on the continuing Pendulum, and
 draws the best setting beside random actions. Run again, it has nothing left to train.
 """
 

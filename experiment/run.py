@@ -1,11 +1,11 @@
-"""One index from beginning to end: lock, resume, train, save, write the record."""
+"""Indices from beginning to end, alone or as a group: lock, resume, train, save, record."""
 
 from __future__ import annotations
 
 import contextlib
 import enum
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -15,22 +15,24 @@ import numpy as np
 
 import agents
 import envs
-from agents.base import Agent, AgentRefused, Diverged
+from agents.base import AgentRefused
+from agents.group import Ensemble, GroupAgent
 from envs.errors import EnvironmentRefused
 from experiment.agent_file import check_rules
 from experiment.checkpoint import Checkpoints
 from experiment.configuration import Experiment
-from experiment.errors import ConfigError, StorageError
+from experiment.errors import ConfigError, Locked, StorageError
 from experiment.files import clear_temporaries
 from experiment.folder import ResultFolder, Run
 from experiment.loop import Training
+from experiment.member import Member
 from experiment.progress import Progress
 from experiment.provenance import keep_difference, provenance
 from experiment.signals import on_stop_signal
 from experiment.step_arrays import StepArrays
 from experiment.streams import Streams
 
-#: After a stop signal, how long a run that can only be saved between episodes looks for one.
+#: After a stop signal, how long runs that can only be saved between episodes look for an end.
 GRACE_SECONDS = 30.0
 
 
@@ -41,6 +43,7 @@ class Outcome(enum.Enum):
     DIVERGED = "diverged"
     FINISHED_BEFORE = "finished before"
     INTERRUPTED = "interrupted"
+    LOCKED = "run by another process"
 
 
 @dataclass(frozen=True)
@@ -52,248 +55,356 @@ class Options:
     checkpoint_minutes: float = 10.0
     force: bool = False
     monitor_after: int | None = None
+    batch: int = 1
 
 
 def run_index(
     experiment: Experiment, folder: ResultFolder, index: int, options: Options
 ) -> Outcome:
-    """Trains one index and writes its record; resumes where it was interrupted.
+    """Trains one index: a group of one. See `run_group`."""
+    return run_group(experiment, folder, [index], options, alone=True)[index]
+
+
+def run_group(
+    experiment: Experiment,
+    folder: ResultFolder,
+    indices: Sequence[int],
+    options: Options,
+    *,
+    alone: bool = False,
+) -> dict[int, Outcome]:
+    """Trains indices together and writes a record each; resumes where they were interrupted.
+
+    Runs that were interrupted at different timesteps train apart from one another, which changes
+    no number: a member's results do not depend on its group.
+
+    Args:
+        alone: nothing else is asked for, so another process at it is an error, not a thing to skip.
 
     Raises:
-        Locked: another process runs it.
+        Locked: another process runs an index (`alone` only).
         ConfigError: the environment or agent refuses the configuration.
         StorageError: something could not be written; checkpoints are as they were.
     """
-    run = folder.run(index)
-    label = f"index {index}"
+    outcomes: dict[int, Outcome] = {}
+    to_do: list[Run] = []
+    with contextlib.ExitStack() as locks:
+        for index in indices:
+            outcome = _claim(folder, folder.run(index), options, locks, alone=alone)
+            if outcome is None:
+                to_do.append(folder.run(index))
+            else:
+                outcomes[index] = outcome
+        if to_do:
+            keep_difference(folder.path)
+        for part in _saved_together(folder, to_do, options):
+            training = build_training(experiment, list(part), options)
+            try:
+                outcomes |= _Session(folder, part, training, options).go()
+            finally:
+                training.close()
+            if Outcome.INTERRUPTED in outcomes.values():
+                break
+    return outcomes
+
+
+def _claim(
+    folder: ResultFolder, run: Run, options: Options, locks: contextlib.ExitStack, *, alone: bool
+) -> Outcome | None:
+    """Takes the lock of a run that is to be done; else how it stands."""
 
     def report(text: str) -> None:
-        Progress(label, 1, 0).say(text)
+        Progress(f"index {run.index}", 1, 0).say(text)
 
     if not options.force and folder.has(run):
         return Outcome.FINISHED_BEFORE
-    with folder.lock(run):
-        # only the holder of the lock moves files; and the one before may have finished the run
-        if not options.force and folder.finished(run, report) is not None:
-            return Outcome.FINISHED_BEFORE
-        keep_difference(folder.path)
-        training = build_training(experiment, run, options)
-        try:
-            return _Session(folder, run, training, options, label).go()
-        finally:
-            training.close()
+    lock = folder.lock(run)
+    try:
+        locks.enter_context(lock)
+    except Locked as locked:
+        if alone:
+            raise
+        report(f"skipped: {locked}")
+        return Outcome.LOCKED
+    # only the holder of the lock moves files; and the one before may have finished the run
+    if not options.force and folder.finished(run, report) is not None:
+        return Outcome.FINISHED_BEFORE
+    return None
 
 
-def build_training(experiment: Experiment, run: Run, options: Options) -> Training:
-    """Environment, agent and loop of a run, every random stream grown from its seed.
+def _saved_together(
+    folder: ResultFolder, runs: Sequence[Run], options: Options
+) -> list[dict[Run, Mapping[str, Any] | None]]:
+    """The runs by the timestep that they were saved at, each with its saved state."""
+    parts: dict[int, dict[Run, Mapping[str, Any] | None]] = {}
+    for run in runs:
+        say = Progress(f"index {run.index}", 1, 0).say
+        checkpoints = folder.checkpoints(run)
+        if options.force:
+            checkpoints.delete()
+        clear_temporaries(folder.record_path(run.index).with_suffix(""))
+        saved = checkpoints.load(say)
+        if saved is not None and saved["record"] != sorted(options.record):
+            say(
+                f"its checkpoint was made with --record {','.join(saved['record']) or '(nothing)'}"
+                "; starts from the beginning to record what is asked for now"
+            )
+            saved = None
+        timestep = saved["training"]["member"]["counters"]["timestep"] if saved else 0
+        parts.setdefault(timestep, {})[run] = saved
+    return [parts[timestep] for timestep in sorted(parts)]
+
+
+def build_training(experiment: Experiment, runs: Sequence[Run], options: Options) -> Training:
+    """Environments, agent and loop of a group, every random stream grown from its run's seed.
 
     Raises:
         ConfigError: the environment or the agent refuses.
     """
     settings = experiment.environment
-    setting = experiment.grid.setting(run.setting)
-    check_rules(agents.settings_type(experiment.agent_name), setting)
-    streams = Streams.of(run.random_seed)
+    render_mode = "rgb_array" if options.monitor_after is not None else None
     try:
-        render_mode = "rgb_array" if options.monitor_after is not None else None
-        environment = envs.make(settings, render_mode=render_mode)
-        agent: Agent = agents.agent_type(experiment.agent_name)(
-            msgspec.convert(setting, agents.settings_type(experiment.agent_name)),
-            environment.observation_space,
-            environment.action_space,
-            gamma=settings.gamma,
-            rng=np.random.default_rng(streams.agent),
-            device=options.device,
-        )
+        members = [
+            Member(
+                settings,
+                envs.make(settings, render_mode=render_mode),
+                lambda: envs.make(settings, evaluation=True),
+                Streams.of(run.random_seed),
+                StepArrays(options.record),
+            )
+            for run in runs
+        ]
+        agent = _build_agent(experiment, runs, members, options.device)
     except EnvironmentRefused as refused:
         raise ConfigError(f"environment file: {refused.field} {refused.problem}") from None
     except AgentRefused as refused:
         raise ConfigError(f"{settings.env_name}: {refused}") from None
-    training = Training(
-        settings,
-        environment,
-        lambda: envs.make(settings, evaluation=True),
-        agent,
-        streams,
-        StepArrays(options.record),
-    )
+    training = Training(members, agent)
     if options.monitor_after is not None:
         from experiment.monitor import Monitor
 
-        training.on_step = Monitor(training, options.monitor_after).step
+        training.on_step = Monitor(members[0], options.monitor_after).step
     return training
 
 
+def _build_agent(
+    experiment: Experiment, runs: Sequence[Run], members: Sequence[Member], device: str
+) -> GroupAgent:
+    settings_type = agents.settings_type(experiment.agent_name)
+    agent_type = agents.agent_type(experiment.agent_name)
+    settings, rngs = [], []
+    for run, member in zip(runs, members, strict=True):
+        setting = experiment.grid.setting(run.setting)
+        check_rules(settings_type, setting)
+        settings.append(msgspec.convert(setting, settings_type))
+        rngs.append(np.random.default_rng(member.streams.agent))
+    environment = members[0].environment
+    spaces = (environment.observation_space, environment.action_space)
+    common = {"gamma": experiment.environment.gamma, "device": device}
+    if getattr(agent_type, "GROUPS", False):
+        group: GroupAgent = agent_type(settings, *spaces, rngs=rngs, **common)
+        return group
+    return Ensemble(
+        [
+            agent_type(one, *spaces, rng=rng, **common)
+            for one, rng in zip(settings, rngs, strict=True)
+        ]
+    )
+
+
 class _Session:
-    """A run in this process, from its start or its last checkpoint."""
+    """A group in this process, from its start or its last checkpoints."""
 
     def __init__(
         self,
         folder: ResultFolder,
-        run: Run,
+        part: Mapping[Run, Mapping[str, Any] | None],
         training: Training,
         options: Options,
-        label: str,
     ) -> None:
-        self.folder, self.run, self.training = folder, run, training
-        self.options, self.label = options, label
-        self.checkpoints: Checkpoints = folder.checkpoints(run)
-        self.origin = provenance(options.device) | {"started": _now()}
-        self.resumed = 0
-        self.earlier: list[dict[str, Any]] = []
-        self.stop_deadline = 0.0  # of the search for the end of an episode, once asked to stop
+        self.folder, self.training, self.options = folder, training, options
+        self.runs = list(part)
+        self.origins = [_Origin(options.device, saved) for saved in part.values()]
+        for slot, saved in enumerate(part.values()):
+            if saved is not None:
+                training.load_state_dict(slot, saved["training"])
+        self.checkpoints: list[Checkpoints] = [folder.checkpoints(run) for run in self.runs]
+        self.patience = 0.0  # of the search for ends of episodes, once asked to stop
+        self.unsaved: set[int] = set(range(len(self.runs)))
         self.say: Callable[[str], None] = print
 
-    def go(self) -> Outcome:
-        if self.options.force:
-            self.checkpoints.delete()
-        clear_temporaries(self.folder.record_path(self.run.index).with_suffix(""))
-        total = self.training.settings.total_timesteps
-        saved = self.checkpoints.load(Progress(self.label, total, 0).say)
-        if saved is not None:
-            self._resume(saved)
-        with Progress(self.label, total, self.training.timestep) as progress:
+    def go(self) -> dict[int, Outcome]:
+        count = len(self.runs)
+        label = f"index {self.runs[0].index}" if count == 1 else f"{count} indices"
+        start = self.training.timestep
+        with Progress(label, self.training.settings.total_timesteps, start) as progress:
             self.say = progress.say
-            if self.resumed:
-                self.say(f"resumes at timestep {self.training.timestep:,}")
+            if any(origin.resumed for origin in self.origins):
+                self.say(f"resumes at timestep {start:,}")
             with on_stop_signal(self._ask_to_stop):
-                return self._train(progress)
+                if self._train(progress):
+                    return {run.index: self._write(slot) for slot, run in enumerate(self.runs)}
+                return {run.index: Outcome.INTERRUPTED for run in self.runs}
 
     def _ask_to_stop(self) -> None:
         self.training.stop = True
 
     # -- training, with what has to happen beside it
 
-    def _train(self, progress: Progress) -> Outcome:
-        diverged = None
-        next_checkpoint = time.monotonic() + 60 * self.options.checkpoint_minutes
+    def _train(self, progress: Progress) -> bool:
+        """Trains to the end; False when asked to stop, all that can be saved being saved."""
+        training = self.training
+        interval = 60 * self.options.checkpoint_minutes
+        next_checkpoint = time.monotonic() + interval
         next_show = time.monotonic() + progress.interval
-        try:
-            while not self.training.finished:
-                now = time.monotonic()
-                if now >= next_show:
-                    progress.show(self.training.timestep)
-                    next_show = now + progress.interval
-                if self.training.stop and self._may_leave(now):
-                    return self._leave()
-                checkpoint_is_due = now >= next_checkpoint
-                if checkpoint_is_due and self.training.can_be_saved:
-                    self._save_or_say()
-                    next_checkpoint = time.monotonic() + 60 * self.options.checkpoint_minutes
-                    checkpoint_is_due = False
-                if self.training.evaluation_is_due:
-                    # also after a stop signal, where only the end of the episode can be saved
-                    self.training.evaluate(patience=self.stop_deadline)
-                    continue
-                seek_border = checkpoint_is_due or self.training.stop
-                deadline = now if seek_border else min(next_show, next_checkpoint)
-                self.training.advance(deadline, to_episode_end=seek_border)
-        except Diverged as reason:
-            diverged = {"timestep": self.training.timestep, "what": str(reason)}
-        return self._write(diverged)
+        leaving = False
+        while not training.finished:
+            now = time.monotonic()
+            if now >= next_show:
+                progress.show(training.timestep)
+                next_show = now + progress.interval
+            if training.stop and not leaving:
+                leaving = True
+                self._begin_to_leave(now)
+            if leaving and (not training.to_save or now >= self.patience):
+                return self._left()
+            if not leaving and now >= next_checkpoint:
+                self._save_now_or_soon(self._save_or_say)
+                next_checkpoint = time.monotonic() + interval
+            if training.evaluation_is_due:
+                # also after a stop signal, where only the end of an episode can be saved
+                training.evaluate(patience=self.patience)
+                continue
+            deadline = min(next_show, next_checkpoint)
+            training.advance(deadline, patience=self.patience)
+        return True
 
-    def _may_leave(self, now: float) -> bool:
-        if self.training.can_be_saved:
-            return True
-        if not self.stop_deadline:
-            self.stop_deadline = now + GRACE_SECONDS
+    def _save_now_or_soon(self, save: Callable[[int], None]) -> None:
+        """Saves every live member, now or at the end of its episode."""
+        self.training.on_savable = save
+        self.training.to_save = set()
+        for slot in self.training.live:
+            if self.training.members[slot].can_be_saved:
+                save(slot)
+            else:
+                self.training.to_save.add(slot)
+
+    def _begin_to_leave(self, now: float) -> None:
+        self.unsaved = set(self.training.live)
+        self._save_now_or_soon(self._save_to_leave)
+        if self.training.to_save:
+            self.patience = now + GRACE_SECONDS
             self.say("asked to stop; this environment can be saved between episodes only, so going")
-        return now >= self.stop_deadline
 
-    def _leave(self) -> Outcome:
-        if self.training.can_be_saved:
-            self._save()
-            self.say(f"saved at timestep {self.training.timestep:,}; run it again to go on")
-        else:
+    def _save_to_leave(self, slot: int) -> None:
+        self._save(slot)
+        self.unsaved.discard(slot)
+
+    def _left(self) -> bool:
+        for slot, member in enumerate(self.training.members):
+            if member.diverged is not None:  # the only time that an end is not written at the end
+                self._write(slot)
+        if self.unsaved:
             self.say("left before the episode ended; goes on from the checkpoint before it")
-        return Outcome.INTERRUPTED
+        else:
+            self.say(f"saved at timestep {self.training.timestep:,}; run it again to go on")
+        return False
 
     # -- checkpoints
 
-    def _save(self) -> None:
+    def _save(self, slot: int) -> None:
         state = {
-            "training": self.training.state_dict(),
+            "training": self.training.state_dict(slot),
             "record": sorted(self.options.record),
-            "origin": self.origin,
-            "earlier": self.earlier,
-            "resumed": self.resumed,
+            "origin": self.origins[slot].state_dict(),
         }
-        self.checkpoints.save(self.training.timestep, state)
+        self.checkpoints[slot].save(self.training.members[slot].timestep, state)
 
-    def _save_or_say(self) -> None:
+    def _save_or_say(self, slot: int) -> None:
         """A checkpoint in passing: a full disk costs the checkpoint, not the run."""
         try:
-            self._save()
+            self._save(slot)
         except StorageError as error:
             self.say(f"no checkpoint: {error}; training goes on, older checkpoints are kept")
 
-    def _resume(self, saved: dict[str, Any]) -> None:
-        if saved["record"] != sorted(self.options.record):
-            Progress(self.label, 1, 0).say(
-                f"its checkpoint was made with --record {','.join(saved['record']) or '(nothing)'}"
-                "; starts from the beginning to record what is asked for now"
-            )
-            return
-        self.training.load_state_dict(saved["training"])
-        self.resumed = saved["resumed"] + 1
-        self.earlier = saved["earlier"]
-        before, now = dict(saved["origin"]), dict(self.origin)
-        started, _ = before.pop("started"), now.pop("started")
-        self.origin["started"] = started
-        if before != now:
-            self.earlier = [*self.earlier, before]
-
     # -- the record
 
-    def _write(self, diverged: dict[str, Any] | None) -> Outcome:
-        settings = self.training.settings
+    def _write(self, slot: int) -> Outcome:
+        run, member = self.runs[slot], self.training.members[slot]
         content = {
-            "run_number": self.run.number,
-            "index": self.run.index,
-            "setting_id": self.run.setting_id,
-            "random_seed": self.run.random_seed,
-            "status": "diverged" if diverged else "completed",
-            "diverged": diverged,
-            "total_timesteps": settings.total_timesteps,
-            "eval_interval_timesteps": settings.eval_interval_timesteps,
-            "episodes_per_eval": settings.eval_episodes,
-            **self.training.results(),
-            "provenance": self.origin
+            "run_number": run.number,
+            "index": run.index,
+            "setting_id": run.setting_id,
+            "random_seed": run.random_seed,
+            "status": "diverged" if member.diverged else "completed",
+            "diverged": member.diverged,
+            "total_timesteps": member.settings.total_timesteps,
+            "eval_interval_timesteps": member.settings.eval_interval_timesteps,
+            "episodes_per_eval": member.settings.eval_episodes,
+            **member.results(),
+            "provenance": self.origins[slot].provenance()
             | {
-                "ended": _now(),
-                "resumed": self.resumed,
-                "earlier": self.earlier,
-                "batch_size": 1,
-                "saved_between_episodes_only": not self.training.saves_mid_episode,
+                "batch_size": len(self.runs),
+                "saved_between_episodes_only": not member.saves_mid_episode,
             },
         }
         arrays = None
         if self.options.record:
-            arrays = self.training.step_arrays.encode(self.training.agent.learned_params())
+            arrays = member.step_arrays.encode(self.training.agent.learned_params(slot))
         try:
-            path = self.folder.write(self.run, content, arrays)
+            path = self.folder.write(run, content, arrays)
         except StorageError as error:
             raise StorageError(
-                f"{error}; the record is not written. {self._last_resort(diverged is not None)}"
+                f"{error}; the record is not written. {self._last_resort(slot)}"
             ) from error
-        if path != self.folder.record_path(self.run.index):
+        if path != self.folder.record_path(run.index):
             self.say(
                 "the configuration of the folder changed while this ran; the record is kept as "
                 f"{path}, --adopt gives it the index that it has now"
             )
-        self.checkpoints.delete()
-        if diverged:
-            self.say(f"diverged at timestep {diverged['timestep']:,}: {diverged['what']}")
-        return Outcome.DIVERGED if diverged else Outcome.COMPLETED
+        self.checkpoints[slot].delete()
+        if member.diverged:
+            at, what = member.diverged["timestep"], member.diverged["what"]
+            self.say(f"diverged at timestep {at:,}: {what}")
+        return Outcome.DIVERGED if member.diverged else Outcome.COMPLETED
 
-    def _last_resort(self, diverged: bool) -> str:
+    def _last_resort(self, slot: int) -> str:
         """The record could not be written: keep the work as a checkpoint if that is possible."""
+        member = self.training.members[slot]
         # taken after the step that diverged, a checkpoint would train on past it
-        if not diverged and self.training.can_be_saved:
+        if member.diverged is None and member.can_be_saved:
             with contextlib.suppress(StorageError):
-                self._save()
+                self._save(slot)
                 return "The finished training is kept as a checkpoint; free some space, run again"
         return "Free some space and run it again: it goes on from its last checkpoint"
+
+
+class _Origin:
+    """Where a run was computed: here, and before it was interrupted."""
+
+    def __init__(self, device: str, saved: Mapping[str, Any] | None) -> None:
+        self.here = provenance(device)
+        self.started = _now()
+        self.resumed = 0
+        self.earlier: list[dict[str, Any]] = []
+        if saved is not None:
+            before = saved["origin"]
+            self.started, self.resumed = before["started"], before["resumed"] + 1
+            self.earlier = before["earlier"]
+            if before["here"] != self.here:
+                self.earlier = [*self.earlier, before["here"]]
+
+    def state_dict(self) -> dict[str, Any]:
+        return dict(vars(self))
+
+    def provenance(self) -> dict[str, Any]:
+        """For the record."""
+        return self.here | {
+            "started": self.started,
+            "ended": _now(),
+            "resumed": self.resumed,
+            "earlier": self.earlier,
+        }
 
 
 def _now() -> str:

@@ -100,6 +100,20 @@ def matches(setting: Mapping[str, Any], where: Mapping[str, Any]) -> bool:
     return all(canonical(setting[name]) == canonical(value) for name, value in where.items())
 
 
+def parse_batch(text: str, device: str) -> int:
+    """How many runs train together; "auto": as many as pay on the device.
+
+    Raises:
+        ConfigError: neither a number of at least 1 nor auto.
+    """
+    if text == "auto":
+        # small networks keep a core busy from about eight members on
+        return 8 if device == "cpu" else 256
+    if not text.isdecimal() or not 1 <= int(text) <= 100_000:
+        raise ConfigError(f"--batch: {text!r} is neither a number from 1 to 100000 nor auto")
+    return int(text)
+
+
 def parse_record_names(text: str) -> tuple[str, ...]:
     """ "train_states,update_actions" -> its names.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import sys
 from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,11 +14,12 @@ import orjson
 
 import agents
 from experiment.adoption import open_folder
+from experiment.canonical import canonical
 from experiment.configuration import Experiment, read_experiment
 from experiment.errors import ConfigError, Locked
 from experiment.folder import ResultFolder, folder_of
 from experiment.manifest import Manifest
-from experiment.run import Options, Outcome, build_training, run_index
+from experiment.run import Options, Outcome, build_training, run_group
 from experiment.selection import chosen_indices, parse_where
 from experiment.signals import EXIT_SAVED, on_stop_signal
 from experiment.values import default_values
@@ -61,7 +63,7 @@ def run_sequence(
     if dry_run:
         return _describe(experiment, ResultFolder(path, manifest), indices, options, adopt=adopt)
     # refuses a configuration that cannot work before the folder exists
-    build_training(experiment, ResultFolder(path, manifest).run(first), options).close()
+    build_training(experiment, [ResultFolder(path, manifest).run(first)], options).close()
     asked_to_stop: list[bool] = []
     with on_stop_signal(lambda: asked_to_stop.append(True)):
         folder, plan = open_folder(path, manifest, _defaults(experiment), adopt=adopt)
@@ -75,35 +77,52 @@ def run_sequence(
 def _run_all(
     experiment: Experiment,
     folder: ResultFolder,
-    indices: Any,
+    indices: Iterable[int],
     options: Options,
     asked_to_stop: list[bool],
     *,
     one_only: bool,
 ) -> int:
-    outcomes: Counter[str] = Counter()
-    for index in indices:
+    outcomes: Counter[Outcome] = Counter()
+    for group in _groups(experiment, folder, indices, options):
         if asked_to_stop:
             return EXIT_SAVED
-        try:
-            outcome = run_index(experiment, folder, index, options)
-        except Locked as locked:
-            if one_only:
-                raise
-            print(f"skipped: {locked}", file=sys.stderr)
-            outcomes["run by another process"] += 1
-            continue
-        if outcome is Outcome.INTERRUPTED:
+        ended = run_group(experiment, folder, group, options, alone=one_only)
+        if Outcome.INTERRUPTED in ended.values():
             return EXIT_SAVED
-        outcomes[outcome.value] += 1
+        outcomes.update(ended.values())
         if one_only:
-            path = folder.record_path(index)
+            ((index, outcome),) = ended.items()
             before = " before; --force runs it again" if outcome is Outcome.FINISHED_BEFORE else ""
-            print(f"index {index}: finished{before}: {path}")
+            print(f"index {index}: finished{before}: {folder.record_path(index)}")
     if not one_only:
-        counts = ", ".join(f"{count} {what}" for what, count in outcomes.items())
-        print(f"{sum(outcomes.values())} indices: {counts}: {folder.path}")
-    return Locked.exit_code if outcomes["run by another process"] else 0
+        counts = ", ".join(f"{count} {outcome.value}" for outcome, count in outcomes.items())
+        print(f"{outcomes.total()} indices: {counts}: {folder.path}")
+    return Locked.exit_code if outcomes[Outcome.LOCKED] else 0
+
+
+def _groups(
+    experiment: Experiment, folder: ResultFolder, indices: Iterable[int], options: Options
+) -> Iterator[list[int]]:
+    """The indices in groups of at most `options.batch` that can train together.
+
+    Those of a group agree in the hyperparameters that shape the arrays (`STATIC` of the agent's
+    settings). What is finished forms groups of its own, so that full groups train.
+    """
+    static = agents.settings_type(experiment.agent_name).STATIC
+    waiting: dict[bytes, list[int]] = {}
+    for index in indices:
+        run = folder.run(index)
+        if options.batch == 1 or (not options.force and folder.has(run)):
+            yield [index]
+            continue
+        setting = experiment.grid.setting(run.setting)
+        group = waiting.setdefault(canonical([setting[name] for name in static]), [])
+        group.append(index)
+        if len(group) == options.batch:
+            yield list(group)
+            group.clear()
+    yield from (group for group in waiting.values() if group)
 
 
 def _describe(
@@ -112,7 +131,7 @@ def _describe(
     """Prints resolved runs: one object, or a line each when there are several."""
     descriptions = (_description(experiment, folder, index) for index in indices)
     first = next(descriptions)
-    build_training(experiment, folder.run(first["index"]), options).close()
+    build_training(experiment, [folder.run(first["index"])], options).close()
     second = next(descriptions, None)
     if second is None:
         print(orjson.dumps(first, option=orjson.OPT_INDENT_2).decode())

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
@@ -459,12 +462,25 @@ def test_a_missing_file_is_named_with_its_neighbour(tmp_path: Path) -> None:
     )
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="nothing is forbidden to root")
-def test_an_unreadable_file_is_named(tmp_path: Path) -> None:
-    write_files(tmp_path)
-    (tmp_path / "agent.json").chmod(0)
-    with pytest.raises(ConfigError, match="Permission denied"):
-        read_experiment(tmp_path / "environment.json", tmp_path / "agent.json")
+@contextmanager
+def as_ordinary_user() -> Iterator[None]:
+    """Root may read everything, so it steps down for a while."""
+    user = os.geteuid()
+    if user == 0:
+        os.seteuid(65534)
+    try:
+        yield
+    finally:
+        os.seteuid(user)
+
+
+def test_an_unreadable_file_is_named() -> None:
+    with as_ordinary_user(), tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        write_files(folder)
+        (folder / "agent.json").chmod(0)
+        with pytest.raises(ConfigError, match="Permission denied"):
+            read_experiment(folder / "environment.json", folder / "agent.json")
 
 
 def test_files_may_be_written_with_tabs_and_escapes(tmp_path: Path) -> None:

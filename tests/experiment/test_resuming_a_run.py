@@ -53,14 +53,14 @@ def train(
     folder = ResultFolder(Path(), Manifest.of(experiment, 0))
     saved: bytes | None = None
     for until in [*sorted(leave_at), None]:
-        training = build_training(experiment, folder.run(index), Options(record=names))
+        training = build_training(experiment, [folder.run(index)], Options(record=names))
         if saved is not None:
-            training.load_state_dict(pickle.loads(saved))
+            training.load_state_dict(0, pickle.loads(saved))
         train_until(training, until)
-        saved = pickle.dumps(training.state_dict())
+        saved = pickle.dumps(training.state_dict(0))
         training.close()
-    results = orjson.loads(orjson.dumps(record.json_safe(training.results())))
-    arrays = training.step_arrays.encode(training.agent.learned_params())
+    results = orjson.loads(orjson.dumps(record.json_safe(training.members[0].results())))
+    arrays = training.members[0].step_arrays.encode(training.agent.learned_params(0))
     return {k: v for k, v in results.items() if k not in ("train_time", "eval_time")}, arrays
 
 

@@ -1,0 +1,129 @@
+"""Agents of a group of runs that one process trains together.
+
+An agent that learns by gradient from a replay buffer is a group agent by itself: all its arrays
+have a leading axis of members. Any other agent joins a group through `Ensemble`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+
+from agents.base import Agent, Diverged, Transition
+
+
+class GroupAgent(Protocol):
+    """M learners, one a slot. What happens in one slot never depends on the others.
+
+    Attributes:
+        diverged: slot -> which number stopped being finite; the loop takes entries out.
+    """
+
+    diverged: dict[int, str]
+
+    def act(self, observations: Sequence[Any], slots: Sequence[int], *, explore: bool) -> Any:
+        """An action at each of `slots` (a sequence or array by slot; other entries mean nothing).
+
+        Args:
+            observations: [M] by slot.
+        """
+        ...
+
+    def observe(
+        self,
+        observations: Sequence[Any],
+        actions: Any,
+        rewards: Sequence[float],
+        next_observations: Sequence[Any],
+        terminated: Sequence[bool],
+        truncated: Sequence[bool],
+        slots: Sequence[int],
+    ) -> None:
+        """Takes in one step of each of `slots`, and learns when the agents see fit."""
+        ...
+
+    def freeze(self, slots: Sequence[int]) -> None:
+        """These learn no more."""
+        ...
+
+    def begin_evaluation(self, slot: int, rng: np.random.Generator) -> None:
+        """`act(explore=False)` at the slot draws from `rng` from now on."""
+        ...
+
+    def report_updates(self, slot: int, listener: Callable[[str, Any], None]) -> None:
+        """Calls `listener` with what each update of the slot uses, as `Agent.on_update`."""
+        ...
+
+    def state_dict(self, slot: int) -> dict[str, Any]:
+        """As `Agent.state_dict`, of one slot: it loads into any slot of any group."""
+        ...
+
+    def load_state_dict(self, slot: int, state: dict[str, Any]) -> None: ...
+
+    def metrics(self, slot: int) -> Mapping[str, float]: ...
+
+    def learned_params(self, slot: int) -> Mapping[str, np.ndarray]: ...
+
+
+class Ensemble:
+    """Ordinary agents as a group, one after another."""
+
+    def __init__(self, agents: Sequence[Agent]) -> None:
+        self.agents = list(agents)
+        self.diverged: dict[int, str] = {}
+
+    def act(self, observations: Sequence[Any], slots: Sequence[int], *, explore: bool) -> Any:
+        actions: list[Any] = [None] * len(self.agents)
+        for slot in slots:
+            actions[slot] = self.agents[slot].act(observations[slot], explore=explore)
+        return actions
+
+    def observe(
+        self,
+        observations: Sequence[Any],
+        actions: Any,
+        rewards: Sequence[float],
+        next_observations: Sequence[Any],
+        terminated: Sequence[bool],
+        truncated: Sequence[bool],
+        slots: Sequence[int],
+    ) -> None:
+        for slot in slots:
+            if slot in self.diverged:
+                continue
+            try:
+                self.agents[slot].observe(
+                    Transition(
+                        observations[slot],
+                        actions[slot],
+                        rewards[slot],
+                        next_observations[slot],
+                        terminated[slot],
+                        truncated[slot],
+                    )
+                )
+            except Diverged as reason:
+                self.diverged[slot] = str(reason)
+
+    def freeze(self, slots: Sequence[int]) -> None:
+        """Nothing to do: an agent that is not asked does not learn."""
+
+    def begin_evaluation(self, slot: int, rng: np.random.Generator) -> None:
+        self.agents[slot].evaluation_rng = rng
+
+    def report_updates(self, slot: int, listener: Callable[[str, Any], None]) -> None:
+        self.agents[slot].on_update = listener
+
+    def state_dict(self, slot: int) -> dict[str, Any]:
+        return self.agents[slot].state_dict()
+
+    def load_state_dict(self, slot: int, state: dict[str, Any]) -> None:
+        self.agents[slot].load_state_dict(state)
+
+    def metrics(self, slot: int) -> Mapping[str, float]:
+        return self.agents[slot].metrics()
+
+    def learned_params(self, slot: int) -> Mapping[str, np.ndarray]:
+        return self.agents[slot].learned_params()
