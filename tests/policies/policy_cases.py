@@ -13,6 +13,8 @@ from agents.neural.policies.base import Policy
 from agents.neural.policies.factory import COLUMNS, CONTINUOUS, continuous_policy_for
 from agents.neural.policies.mixture import Mixture
 
+torch.set_num_threads(1)  # tensors of these sizes gain nothing from more
+
 ALL = CONTINUOUS
 MIXTURES = tuple(name for name in ALL if name.endswith("Mixture"))
 #: masses on the edges of the box; those of StudentT are not part of its density
