@@ -5,8 +5,8 @@ member. A member's numbers are the same to the last bit whatever company it trai
 thread), which rests on these rules:
 
 * no arithmetic across members, and random streams for each member (`noise`);
-* matrix products go through `networks.linear`, which avoids the one shape whose result depends on
-  the number of members;
+* no matrix products with vectors, whose result depends on the number of members
+  (`networks.linear`);
 * elementwise functions are those whose result does not depend on the place in the array: no
   sigmoid or softplus, but exp, log1p and tanh (`policies.elementary`).
 """

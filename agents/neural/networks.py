@@ -8,7 +8,7 @@ and with D_l the loss's derivative with respect to layer l's output before f,
 
     dW_l = x_lᵀ D_l,   db_l = Σ_batch D_l,   D_l-1 = (D_l W_lᵀ) f'(x_l)
 
-where f' is known from f's value: [x > 0] for relu, 1 - x² for tanh.
+where f' is known from f's value: sign x for relu, 1 - x² for tanh.
 """
 
 from __future__ import annotations
@@ -43,6 +43,7 @@ class StackedMLP:
         self._weights, self._biases = shape.views(values)
         self._transposed = [weight.transpose(1, 2) for weight in self._weights]
         self._weight_gradients, self._bias_gradients = shape.views(self.gradients)
+        self._dense_gradients = [torch.empty_like(w, memory_format=_DENSE) for w in self._weights]
         self._relu = activation == "relu"
         self._forwards: dict[int, _Forward] = {}
         self._backwards: dict[tuple[int, int], _Backward] = {}
@@ -57,8 +58,8 @@ class StackedMLP:
         self._x = x
         activate = torch.relu_ if self._relu else torch.tanh_
         for weight, bias, out in zip(self._weights, buffers.biases, buffers.hidden, strict=False):
-            x = activate(linear(x, weight, bias, out))
-        return linear(x, self._weights[-1], buffers.biases[-1], buffers.y)
+            x = activate(torch.baddbmm(bias, x, weight, out=out))
+        return linear(x, self._weights[-1], buffers.biases[-1], buffers.y, buffers.scratch)
 
     def backward(self, d_y: Tensor) -> None:
         """Writes the parameters' gradients, for the derivative `d_y` [N, B', out] of the loss.
@@ -68,7 +69,7 @@ class StackedMLP:
         route = self._route(d_y.shape[1])
         d = d_y
         for layer in range(len(self._weights) - 1, -1, -1):
-            torch.bmm(route.inputs_transposed[layer], d, out=self._weight_gradients[layer])
+            self._weight_gradient(layer, d, route)
             torch.sum(d, 1, keepdim=True, out=self._bias_gradients[layer])
             if layer > 0:
                 d = self._through(layer, d, route)
@@ -81,15 +82,25 @@ class StackedMLP:
             d = self._through(layer, d, route)
         return torch.bmm(d, self._transposed[0], out=route.d_inputs[0])
 
+    def _weight_gradient(self, layer: int, d: Tensor, route: _Backward) -> None:
+        """xᵀ D."""
+        gradient = self._weight_gradients[layer]
+        if d.shape[2] == 1:  # see `linear`
+            torch.mul(route.inputs[layer], d, out=route.scratch[layer])
+            torch.sum(route.scratch[layer], 1, keepdim=True, out=gradient.transpose(1, 2))
+        else:
+            # torch takes the batch in one product only where the result is contiguous
+            dense = torch.bmm(route.inputs_transposed[layer], d, out=self._dense_gradients[layer])
+            gradient.copy_(dense)
+
     def _through(self, layer: int, d: Tensor, route: _Backward) -> Tensor:
         """D of the layer before: (D Wᵀ) f'(x)."""
-        x = route.inputs[layer]
-        d = torch.bmm(d, self._transposed[layer], out=route.d_inputs[layer])
+        x, scratch = route.inputs[layer], route.scratch[layer]
+        product = torch.mul if d.shape[2] == 1 else torch.bmm
+        d = product(d, self._transposed[layer], out=route.d_inputs[layer])
         if self._relu:
-            torch.ops.aten.threshold_backward.grad_input(d, x, 0, grad_input=d)
-        else:
-            torch.ops.aten.tanh_backward.grad_input(d, x, grad_input=d)
-        return d
+            return d.mul_(torch.sign(x, out=scratch))
+        return d.addcmul_(torch.mul(d, x, out=scratch), x, value=-1)
 
     def _route(self, rows: int) -> _Backward:
         """The way back through the last forward pass, for its first rows."""
@@ -108,6 +119,7 @@ class _Forward:
     Attributes:
         hidden: [N, B, width] of every hidden layer.
         y: [N, B, out].
+        scratch: like the last of hidden.
         biases: of every layer, repeated along the batch.
     """
 
@@ -115,10 +127,17 @@ class _Forward:
         self.biases = [bias.expand(-1, batch, -1) for bias in biases]
         places = [torch.empty_like(bias, memory_format=_DENSE) for bias in self.biases]
         self.hidden, self.y = places[:-1], places[-1]
+        self.scratch = torch.empty_like(self.hidden[-1])
 
 
 class _Backward:
-    """The first rows of each layer's inputs, also transposed, and places for their gradients."""
+    """What the way back needs for each layer.
+
+    Attributes:
+        inputs, inputs_transposed: the first rows of its input.
+        d_inputs: a place for their gradients.
+        scratch: a place of the same size.
+    """
 
     def __init__(self, shape: Shape, hidden: list[Tensor], rows: int) -> None:
         self._rows = rows
@@ -126,6 +145,7 @@ class _Backward:
         like = hidden[0]
         self.inputs = [like, *(x[:, :rows] for x in hidden)]  # the first is set by `begin_at`
         self.inputs_transposed = [x.transpose(1, 2) for x in self.inputs]
+        self.scratch = [torch.empty_like(x, memory_format=_DENSE) for x in self.inputs]
         self.d_inputs = [like.new_empty(len(like), rows, width) for width, _ in shape.layers]
 
     def begin_at(self, x: Tensor) -> None:
@@ -136,11 +156,13 @@ class _Backward:
             self.inputs_transposed[0] = self.inputs[0].transpose(1, 2)
 
 
-def linear(x: Tensor, weight: Tensor, bias: Tensor, out: Tensor) -> Tensor:
-    """out [N, B, O] <- x [N, B, I] weight [N, I, O] + bias [N, B, O]."""
-    if out.shape[0] == 1 and out.shape[2] == 1:
-        # one matrix times one vector would take another routine, which rounds otherwise than the
-        # batched one does: make it a batch of two
-        both = torch.baddbmm(bias.expand(2, -1, -1), x.expand(2, -1, -1), weight.expand(2, -1, -1))
-        return out.copy_(both[:1])
+def linear(x: Tensor, weight: Tensor, bias: Tensor, out: Tensor, scratch: Tensor) -> Tensor:
+    """out [N, B, O] <- x [N, B, I] weight [N, I, O] + bias [N, B, O]; scratch is like x.
+
+    Where O = 1, torch's batched products are slow, and a single one takes a routine that rounds
+    otherwise than the batch does. Products and sums of vectors are neither.
+    """
+    if out.shape[2] == 1:
+        torch.mul(x, weight.transpose(1, 2), out=scratch)
+        return torch.sum(scratch, 2, keepdim=True, out=out).add_(bias)
     return torch.baddbmm(bias, x, weight, out=out)

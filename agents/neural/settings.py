@@ -9,6 +9,7 @@ from msgspec import Meta
 from agents.base import AgentSettings, Rule
 
 Decay = Annotated[float, Meta(ge=0, lt=1)]
+StepSize = Annotated[float, Meta(ge=0)]
 
 
 class NeuralSettings(AgentSettings, frozen=True, kw_only=True):
@@ -31,12 +32,12 @@ class NeuralSettings(AgentSettings, frozen=True, kw_only=True):
     ] = 1
     critic_lr: Annotated[float, Meta(ge=0, description="Adam step size of the critics")] = 1e-3
     actor_lr_scale: Annotated[
-        float | None,
-        Meta(ge=0, description="the policy's Adam step size in units of critic_lr; null: 1"),
+        StepSize | None,
+        Meta(description="the policy's Adam step size in units of critic_lr; null: 1"),
     ] = None
     actor_lr: Annotated[
-        float | None,
-        Meta(ge=0, description="the policy's Adam step size itself; null: by actor_lr_scale"),
+        StepSize | None,
+        Meta(description="the policy's Adam step size itself; null: by actor_lr_scale"),
     ] = None
     betas: Annotated[
         tuple[Decay, Decay], Meta(description="Adam's decay rates of both moments")

@@ -67,6 +67,7 @@ class SoftActorCritic:
         self._check_interval = 1 if device == "cpu" else _GPU_CHECK_INTERVAL
         self._live = list(range(len(settings)))
         self._frozen: dict[int, _Frozen] = {}
+        self._loaded: dict[int, int] = {}  # member -> timestep, while members are being loaded
         self.diverged = np.zeros(len(settings), dtype=bool)
         self.reasons: dict[int, str] = {}
         self.on_update: Callable[[str, np.ndarray], None] | None = None
@@ -80,6 +81,8 @@ class SoftActorCritic:
         actions = np.zeros((M, *(space.shape or ())), dtype=space.dtype)
         if not self._live:
             return actions
+        if self._loaded:
+            self._end_loading()
         live = self._live_only(observations)
         drawn = self._learner.act(live, explore=explore)
         if isinstance(space, gymnasium.spaces.Discrete):
@@ -108,6 +111,8 @@ class SoftActorCritic:
         """
         if not self._live:
             return
+        if self._loaded:
+            self._end_loading()
         step = [self._live_only(x) for x in (observations, actions, rewards, next_observations)]
         if isinstance(self._action_space, gymnasium.spaces.Discrete):
             step[1] = step[1] - self._action_space.start
@@ -157,6 +162,9 @@ class SoftActorCritic:
     def load_state_dict(self, member: int, state: dict[str, Any]) -> None:
         """Continues exactly where `state_dict` was taken. All members of a batch have to be
         loaded from the same timestep before it goes on."""
+        if not self._loaded:
+            self._loaded = dict.fromkeys(self._live, self._learner.steps)
+        self._loaded[member] = state["steps"]
         self._learner.load_state_dict(self._live.index(member), state)
 
     def metrics(self, member: int) -> dict[str, float]:
@@ -172,6 +180,11 @@ class SoftActorCritic:
         return self._learner.learned_params(self._live.index(member))
 
     # -- within
+
+    def _end_loading(self) -> None:
+        steps, self._loaded = set(self._loaded.values()), {}
+        if len(steps) > 1:
+            raise ValueError(f"members were loaded from different timesteps: {sorted(steps)}")
 
     def _build(self) -> Learner:
         settings: Any = [self._settings[member] for member in self._live]

@@ -162,8 +162,8 @@ class SACDiscreteSettings(SoftSettings, frozen=True, kw_only=True):
         "Softmax"
     )
     target_entropy: Annotated[
-        float | None,
-        Meta(ge=0, description="target of automatic tuning; null: 0.98 ln(number of actions)"),
+        Annotated[float, Meta(ge=0)] | None,
+        Meta(description="target of automatic tuning; null: 0.98 ln(number of actions)"),
     ] = None
 
     RULES: ClassVar[tuple[Rule, ...]] = (*neural.RULES, SACSettings.RULES[len(neural.RULES)])

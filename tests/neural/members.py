@@ -13,7 +13,7 @@ from agents.soft_actor_critic.agent import SoftActorCritic
 from agents.soft_actor_critic.settings import SACDiscreteSettings, SACSettings, SoftSettings
 
 OBSERVATIONS = gymnasium.spaces.Box(-1.0, 1.0, (3,), np.float32)
-BOX = gymnasium.spaces.Box(np.float32([-2.0, 0.0]), np.float32([2.0, 1.0]))
+BOX = gymnasium.spaces.Box(np.array([-2, 0], np.float32), np.array([2, 1], np.float32))
 CHOICE = gymnasium.spaces.Discrete(3, start=1)
 
 

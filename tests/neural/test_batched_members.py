@@ -69,6 +69,15 @@ def test_a_loaded_member_goes_on_to_the_bit(variant: str) -> None:
     assert equal_states(other.state_dict(0), agent.state_dict(1))
 
 
+def test_members_go_on_from_one_timestep() -> None:
+    agent, world, _ = train("pathwise", [0, 1], steps=50)
+    early = agent.state_dict(0)
+    world.run(agent, 1)
+    agent.load_state_dict(0, early)
+    with pytest.raises(ValueError, match=r"different timesteps: \[50, 51\]"):
+        world.run(agent, 1)
+
+
 def test_saving_changes_nothing() -> None:
     agent, world, _ = train("pathwise", [0, 1], steps=100)
     before = pickle.dumps(agent.state_dict(0))
@@ -79,7 +88,7 @@ def test_saving_changes_nothing() -> None:
 
 @pytest.mark.parametrize("variant", ["pathwise", "likelihood", "discrete"])
 def test_a_member_that_diverges_leaves_the_others_alone(variant: str) -> None:
-    agent, world, before = train(variant, [0, 1, 2, 3], steps=200)
+    agent, world, _ = train(variant, [0, 1, 2, 3], steps=200)
     poisoned, poisoned_world, _ = train(variant, [0, 1, 2, 3], steps=200)
     state = poisoned.state_dict(2)
     state["actor"]["values"][:] = np.nan

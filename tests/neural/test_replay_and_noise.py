@@ -72,7 +72,7 @@ def test_noise_has_the_law_it_names() -> None:
     uniforms = torch.stack([noise.uniform(50, 2) for _ in range(1000)])
     torch.testing.assert_close(normals.mean().item(), 0.0, atol=0.02, rtol=0)
     torch.testing.assert_close(normals.std().item(), 1.0, atol=0.02, rtol=0)
-    assert 0 < uniforms.min() and uniforms.max() < 1
+    assert uniforms.min() > 0 and uniforms.max() < 1
     torch.testing.assert_close(uniforms.mean().item(), 0.5, atol=0.01, rtol=0)
 
 

@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from agents.neural.policies.factory import CONTINUOUS, DISCRETE
-from agents.soft_actor_critic.settings import STATIC, SACDiscreteSettings, SACSettings
+from agents.soft_actor_critic.settings import STATIC, SACDiscreteSettings, SACSettings, SoftSettings
 from experiment.agent_file import build_grid, check_rules
 from experiment.errors import ConfigError
 from experiment.values import default_values, hyperparameters, literal_choices
@@ -61,8 +61,10 @@ def test_joined_fields() -> None:
 @pytest.mark.parametrize("file", sorted(CONFIG.glob("SAC*.json")), ids=lambda file: file.stem)
 def test_agent_files_are_grids(file: Path) -> None:
     content = msgspec.json.decode(file.read_bytes())
-    settings = {"SAC": SACSettings, "SACDiscrete": SACDiscreteSettings}[content["agent_name"]]
-    content.pop("$schema", None), content.pop("$comment", None)
+    kinds: dict[str, type[SoftSettings]] = {"SAC": SACSettings, "SACDiscrete": SACDiscreteSettings}
+    settings = kinds[content["agent_name"]]
+    for note in ("$schema", "$comment"):
+        content.pop(note, None)
     assert build_grid(content, settings, file.name).size >= 1
 
 

@@ -59,7 +59,7 @@ class Textbook:
             torch.distributions.AffineTransform((HIGH + LOW) / 2, (HIGH - LOW) / 2, cache_size=1),
         ]
         law = torch.distributions.Normal(mean, log_std.clamp(-6.9, 6.9).exp())
-        return torch.distributions.TransformedDistribution(law, squashed)  # type: ignore[no-untyped-call]
+        return torch.distributions.TransformedDistribution(law, squashed)
 
     def pi(self, s: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
         """A reparameterised action and its log-probability, in the environment's units."""
@@ -200,16 +200,19 @@ def test_updates_are_the_textbooks(case: str) -> None:
 
     hidden = (12, 12)
     actor, critic = Shape(3, hidden, (widths[2],)), Shape(widths[1], hidden, (widths[3],))
-    close = {"rtol": 1e-6, "atol": 1e-8}
     for m, book in enumerate(books):
         rows = learner._actor.state_dict(m)["values"][0]
-        torch.testing.assert_close(torch.from_numpy(rows), row_of(book.actor, actor), **close)
+        torch.testing.assert_close(
+            torch.from_numpy(rows), row_of(book.actor, actor), rtol=1e-6, atol=1e-8
+        )
         state = learner._critics.state_dict(m)
         for name, nets in (("values", book.critics), ("targets", book.targets)):
             expected = torch.stack([row_of(net, critic) for net in nets])
-            torch.testing.assert_close(torch.from_numpy(state[name]), expected, **close)
+            torch.testing.assert_close(
+                torch.from_numpy(state[name]), expected, rtol=1e-6, atol=1e-8
+            )
         alpha = torch.from_numpy(learner._temperature.learned_params(m)["alpha"])
-        torch.testing.assert_close(alpha, book.log_alpha.exp().data, **close)
+        torch.testing.assert_close(alpha, book.log_alpha.exp().data, rtol=1e-6, atol=1e-8)
 
 
 def test_targets_follow_at_their_interval() -> None:
