@@ -8,6 +8,8 @@ With a', ã ~ π fresh, Q = min_k Q_k, T its target networks, c = 0 on terminati
     L_π  = mean ln π(ã|s) sg[α ln π(ã|s) - (Q(s, ã) - b)]    by likelihood, b = mean_b Q(s, a_b)
     L_α  = -ln α sg[mean ln π(ã|s) + H̄]
 
+Or both ("mixed"): through the components of a mixture, by likelihood for their weights.
+
 Log-probabilities are those of actions in the environment's units: with actions in ±2, entropy is
 by ln 2 higher than it is for actions rescaled to ±1, and so should be a target entropy.
 """
@@ -20,9 +22,11 @@ import gymnasium
 import torch
 from torch import Tensor
 
+from agents.base import AgentRefused
 from agents.neural.critics import CriticInput
 from agents.neural.observations import Encoder
 from agents.neural.policies.base import ActionBox
+from agents.neural.policies.mixture import Mixture
 from agents.neural.replay import Batch
 from agents.soft_actor_critic.learner import Learner, Streams, Widths
 from agents.soft_actor_critic.policy import build_policy
@@ -57,8 +61,13 @@ class ContinuousLearner(Learner):
             dtype=dtype,
         )
         static = settings[0]
-        self._pathwise, self._clip = static.pathwise, static.clip_actions
+        self._by_likelihood, self._clip = static.gradient is False, static.clip_actions
         self._samples, self._baseline = static.num_samples, static.baseline
+        self._mixture: Mixture | None = None
+        if static.gradient == "mixed":
+            if not isinstance(self._policy, Mixture):
+                raise AgentRefused(f'the "mixed" gradient is of mixtures, not {static.policy_type}')
+            self._mixture = self._policy
         B = static.batch_size
         self._d_action = self._states.new_zeros(len(settings), 2 * B, A)
         self._d_log_prob = self._states.new_zeros(len(settings), 2 * B)
@@ -83,16 +92,19 @@ class ContinuousLearner(Learner):
         return action.clamp(self._box.low, self._box.high) if self._clip else action
 
     def learn(self, batch: Batch, h: Tensor) -> None:
-        if self._pathwise:
-            self._learn_pathwise(batch, h)
-        else:
+        if self._by_likelihood:
             self._learn_by_likelihood(batch, h)
+        else:
+            self._learn_pathwise(batch, h)
         self._temperature.tune(self.log_prob)
 
     def _learn_pathwise(self, batch: Batch, h: Tensor) -> None:
         B = batch.rewards.shape[1]
         # one draw for both: ã of the states, a' of the next states
-        actions, log_probs, backward = self._policy.reparameterised(h, self._noise)
+        if self._mixture is None:
+            actions, log_probs, backward = self._policy.reparameterised(h, self._noise)
+        else:
+            actions, log_probs, mixed_backward = self._mixture.mixed(h, self._noise)
         self._regress_critics(batch, actions[:, B:], log_probs[:, B:])
 
         x, alpha, log_prob = self._critic_input, self._temperature.alpha, log_probs[:, :B]
@@ -101,7 +113,15 @@ class ContinuousLearner(Learner):
         self._d_actions.copy_(d_x[..., self._width :])
         if self._temperature.tuned:
             torch.div(alpha.expand(-1, B), B, out=self._d_log_probs)
-        d_h = backward(self._d_action, self._d_log_prob)
+        if self._mixture is None:
+            d_h = backward(self._d_action, self._d_log_prob)
+        else:
+            weight = alpha * log_prob - q
+            if self._baseline > 0:
+                weight += self._baseline_values(batch.states, h[:, :B]).squeeze(-1)
+            losses = torch.zeros_like(log_probs)
+            losses[:, :B] = weight / B
+            d_h = mixed_backward(self._d_action, self._d_log_prob, losses)
         self._actor.descend(d_h[:, :B])
         torch.mean(log_prob, 1, keepdim=True, out=self.log_prob)
         torch.addcmul(-q.mean(1, keepdim=True), alpha, self.log_prob, out=self.actor_loss)
@@ -112,20 +132,25 @@ class ContinuousLearner(Learner):
         self._regress_critics(batch, *self._policy.scored(h_next, self._noise)[:2])
 
         # samples of a state lie side by side: [M, B S, ...] or [M, B, S, ...]
-        M, S, N = len(h), self._samples, self._baseline
+        M, S = len(h), self._samples
         repeated = h.repeat_interleave(S, 1) if S > 1 else h
         actions, log_prob, backward = self._policy.scored(repeated, self._noise)
         advantage = self._values(self._sampled, batch.states, actions, S)
-        if N > 0:
-            others = self._policy.draw(h.repeat_interleave(N, 1), self._noise)
-            values = self._values(self._compared, batch.states, others, N)
-            baseline = values.view(M, B, N).mean(2, keepdim=True)
+        if self._baseline > 0:
+            baseline = self._baseline_values(batch.states, h)
             advantage = (advantage.view(M, B, S) - baseline).view(M, B * S)
         weight = self._temperature.alpha * log_prob - advantage
         d_h = backward(weight / (B * S))
         self._actor.descend(d_h.view(M, B, S, -1).sum(2) if S > 1 else d_h)
         torch.mean(log_prob, 1, keepdim=True, out=self.log_prob)
         self.actor_loss = (weight * log_prob).mean(1, keepdim=True)
+
+    def _baseline_values(self, states: Tensor, h: Tensor) -> Tensor:
+        """b [M, B, 1]: the mean value of fresh actions at each state."""
+        M, B, N = *h.shape[:2], self._baseline
+        actions = self._policy.draw(h.repeat_interleave(N, 1), self._noise)
+        values = self._values(self._compared, states, actions, N)
+        return values.view(M, B, N).mean(2, keepdim=True)
 
     def _regress_critics(self, batch: Batch, next_actions: Tensor, log_probs: Tensor) -> None:
         """The critics' step, and the targets' after it."""

@@ -10,9 +10,31 @@ from agents.base import Rule
 from agents.neural import settings as neural
 from agents.neural.settings import NeuralSettings
 
+#: Hyperparameters that are equal in all members of a batch; the rest may differ.
+STATIC = (
+    *neural.STATIC,
+    "automatic_entropy_tuning",
+    "double_q",
+    "uniform_exploration_steps",
+    "policy_type",
+    "num_components",
+    "share_std",
+    "hard",
+    "reparameterized",
+    "baseline_actions",
+    "reparam_baseline",
+    "num_samples",
+    "clip_actions",
+)
+
+
+Gradient = bool | Literal["mixed"]
+
 
 class SoftSettings(NeuralSettings, frozen=True, kw_only=True):
     """What both soft actor-critics have."""
+
+    STATIC: ClassVar[tuple[str, ...]] = STATIC
 
     alpha: Annotated[
         float,
@@ -86,8 +108,11 @@ class SACSettings(SoftSettings, frozen=True, kw_only=True):
         ),
     ] = None
     reparameterized: Annotated[
-        bool,
-        Meta(description="the policy's gradient goes through the critic; false: by likelihood"),
+        Gradient,
+        Meta(
+            description="the policy's gradient goes through the critic; false: by likelihood; "
+            '"mixed": through the components of a mixture, by likelihood for their weights'
+        ),
     ] = True
     baseline_actions: Annotated[
         int,
@@ -95,11 +120,11 @@ class SACSettings(SoftSettings, frozen=True, kw_only=True):
             ge=-1,
             le=2**16,
             description="actions whose mean value is the baseline of the likelihood gradient; "
-            "0 or less: none (not used with reparameterized)",
+            "0 or less: none (reparameterized true makes no use of it)",
         ),
     ] = 0
     reparam_baseline: Annotated[
-        tuple[bool, int] | None,
+        tuple[Gradient, int] | None,
         Meta(description="[reparameterized, baseline_actions] as one value, in place of both"),
     ] = None
     num_samples: Annotated[
@@ -110,8 +135,8 @@ class SACSettings(SoftSettings, frozen=True, kw_only=True):
     ] = False
 
     @property
-    def pathwise(self) -> bool:
-        """Whether the policy's gradient goes through the critic."""
+    def gradient(self) -> Gradient:
+        """What the policy's gradient goes through; see `reparameterized`."""
         return self.reparameterized if self.reparam_baseline is None else self.reparam_baseline[0]
 
     @property
@@ -140,7 +165,7 @@ class SACSettings(SoftSettings, frozen=True, kw_only=True):
         Rule(
             ("reparam_baseline", "reparameterized", "baseline_actions"),
             lambda reparam_baseline, reparameterized, baseline_actions: (
-                reparam_baseline is None or (reparameterized and baseline_actions <= 0)
+                reparam_baseline is None or (reparameterized is True and baseline_actions <= 0)
             ),
             "reparam_baseline stands in place of reparameterized and baseline_actions",
         ),
@@ -151,6 +176,14 @@ class SACSettings(SoftSettings, frozen=True, kw_only=True):
                 or not (reparameterized if reparam_baseline is None else reparam_baseline[0])
             ),
             "num_samples == 1 unless reparameterized is false",
+        ),
+        Rule(
+            ("policy_type", "reparameterized", "reparam_baseline"),
+            lambda policy_type, reparameterized, reparam_baseline: (
+                policy_type.endswith("Mixture")
+                or (reparam_baseline or [reparameterized])[0] != "mixed"
+            ),
+            'reparameterized "mixed" needs a mixture policy',
         ),
     )
 
@@ -167,21 +200,3 @@ class SACDiscreteSettings(SoftSettings, frozen=True, kw_only=True):
     ] = None
 
     RULES: ClassVar[tuple[Rule, ...]] = (*neural.RULES, SACSettings.RULES[len(neural.RULES)])
-
-
-#: Hyperparameters that are equal in all members of a batch; the rest may differ.
-STATIC = (
-    *neural.STATIC,
-    "automatic_entropy_tuning",
-    "double_q",
-    "uniform_exploration_steps",
-    "policy_type",
-    "num_components",
-    "share_std",
-    "hard",
-    "reparameterized",
-    "baseline_actions",
-    "reparam_baseline",
-    "num_samples",
-    "clip_actions",
-)

@@ -102,6 +102,9 @@ VARIANTS: dict[str, SoftSettings] = {
     "likelihood, one critic": SACSettings(
         reparam_baseline=(False, 0), double_q=False, uniform_exploration_steps=40
     ),
+    "mixed": SACSettings(
+        policy_type="GaussianMixture", reparam_baseline=("mixed", 3), batch_size=9
+    ),
     "discrete": SACDiscreteSettings(),
     "discrete, tuned, one critic": SACDiscreteSettings(
         automatic_entropy_tuning=True, double_q=False, hidden_dim=19

@@ -38,6 +38,7 @@ def test_what_must_be_equal_exists() -> None:
         {"num_samples": 2},
         {"reparam_baseline": [False, 3], "reparameterized": False},
         {"clip_min": 2.0, "clip_max": 1.0},
+        {"reparameterized": "mixed"},
     ],
 )
 def test_laws(setting: dict[str, Any]) -> None:
@@ -54,8 +55,8 @@ def test_step_size_of_the_policy() -> None:
 
 def test_joined_fields() -> None:
     settings = SACSettings(reparam_baseline=(False, 30))
-    assert not settings.pathwise and settings.baseline == 30
-    assert SACSettings().pathwise and SACSettings(baseline_actions=-1).baseline == 0
+    assert settings.gradient is False and settings.baseline == 30
+    assert SACSettings().gradient is True and SACSettings(baseline_actions=-1).baseline == 0
 
 
 @pytest.mark.parametrize("file", sorted(CONFIG.glob("SAC*.json")), ids=lambda file: file.stem)

@@ -102,7 +102,7 @@ class Textbook:
 
     def actor_loss(self, s: Tensor, noise: list[Tensor], alpha: Tensor) -> tuple[Tensor, Tensor]:
         one: Any = self.settings
-        if one.pathwise:
+        if one.gradient:
             a, log_prob = self.pi(s, noise[0][: len(s)])
             return (alpha * log_prob - self.lowest(self.critics, cat(s, a))[:, 0]).mean(), log_prob
         repeated = s.repeat_interleave(one.num_samples, 0)
