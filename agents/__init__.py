@@ -15,6 +15,14 @@ AGENTS: dict[str, tuple[str, str]] = {
         "agents.linear.settings:ExpectedSarsaSettings",
         "agents.linear.expected_sarsa:ExpectedSarsa",
     ),
+    "SAC": (
+        "agents.soft_actor_critic.settings:SACSettings",
+        "agents.soft_actor_critic.group:SoftActorCriticGroup",
+    ),
+    "SACDiscrete": (
+        "agents.soft_actor_critic.settings:SACDiscreteSettings",
+        "agents.soft_actor_critic.group:SoftActorCriticGroup",
+    ),
     "random": (
         "agents.uniform_random:UniformRandomSettings",
         "agents.uniform_random:UniformRandom",

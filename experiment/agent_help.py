@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import inspect
+import itertools
 import textwrap
+import types
 import typing
 from typing import Any
 
@@ -13,7 +15,8 @@ import agents
 from experiment.configuration import check_agent_name
 from experiment.values import hyperparameters
 
-_WIDTH = 100
+#: Widest columns: name, type, default, meaning.
+_MOST = (28, 26, 18, 44)
 
 
 def table(agent_name: str) -> str:
@@ -28,14 +31,16 @@ def table(agent_name: str) -> str:
     for one in hyperparameters(settings_type).values():
         default = "(required)" if one.default is msgspec.NODEFAULT else _json(one.default)
         rows.append((one.name, type_text(one.type), default, description(one.type)))
-    widths = [max(len(row[column]) for row in rows) for column in range(3)]
-    indent = sum(widths) + 6
+    widths = [
+        min(max(map(len, column)), most)
+        for column, most in zip(zip(*rows, strict=True), _MOST, strict=True)
+    ]
     lines = [f"{name}: {inspect.cleandoc(settings_type.__doc__ or '')}", ""]
     for row in rows:
-        meaning = textwrap.wrap(row[3], max(30, _WIDTH - indent)) or [""]
-        cells = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=False))
-        lines.append(f"{cells}  {meaning[0]}".rstrip())
-        lines += [" " * indent + more for more in meaning[1:]]
+        cells = [textwrap.wrap(cell, width) for cell, width in zip(row, widths, strict=True)]
+        for parts in itertools.zip_longest(*cells, fillvalue=""):
+            padded = (part.ljust(width) for part, width in zip(parts, widths, strict=True))
+            lines.append("  ".join(padded).rstrip())
     laws = [rule.law for rule in settings_type.RULES]
     if laws:
         lines += ["", "rules: " + "; ".join(laws)]
@@ -56,7 +61,7 @@ def type_text(declared: Any) -> str:
     metas: tuple[Any, ...] = ()
     if typing.get_origin(declared) is typing.Annotated:
         base, metas = declared.__origin__, declared.__metadata__
-    text = base.__name__ if isinstance(base, type) else str(base).replace("typing.", "")
+    text = _type_name(base)
     low = next((f"[{m.ge}" for m in metas if m.ge is not None), "")
     low = low or next((f"({m.gt}" for m in metas if m.gt is not None), "")
     high = next((f"{m.le}]" for m in metas if m.le is not None), "")
@@ -64,6 +69,20 @@ def type_text(declared: Any) -> str:
     if not low and not high:
         return text
     return f"{text} in {low or '(-inf'}, {high or 'inf)'}"
+
+
+def _type_name(declared: Any) -> str:
+    """A type as JSON has it: choices spelled out, a fixed list in brackets."""
+    origin, members = typing.get_origin(declared), typing.get_args(declared)
+    if origin is typing.Annotated:
+        return type_text(declared)
+    if origin is typing.Literal:
+        return " | ".join(map(_json, members))
+    if origin in (typing.Union, types.UnionType):
+        return " | ".join(map(_type_name, members))
+    if origin in (tuple, list):
+        return f"[{', '.join(map(_type_name, members)).replace('Ellipsis', '...')}]"
+    return "null" if declared is type(None) else str(getattr(declared, "__name__", declared))
 
 
 def _json(value: Any) -> str:

@@ -117,7 +117,7 @@ def _groups(
             yield [index]
             continue
         setting = experiment.grid.setting(run.setting)
-        group = waiting.setdefault(canonical([setting[name] for name in static]), [])
+        group = waiting.setdefault(canonical([setting.get(name) for name in static]), [])
         group.append(index)
         if len(group) == options.batch:
             yield list(group)

@@ -29,6 +29,7 @@ class SoftActorCriticGroup:
         device: str,
     ) -> None:
         torch.set_num_threads(1)  # small networks: more threads only wait for one another
+        torch.set_flush_denormal(True)  # moments of dead units, hundreds of times slower
         self._agent = SoftActorCritic(
             settings, observation_space, action_space, gamma=gamma, rngs=rngs, device=device
         )
@@ -57,7 +58,7 @@ class SoftActorCriticGroup:
         self.freeze([slot for slot in self._agent.live if slot not in slots])
         self._agent.observe(
             np.stack(observations),
-            actions,
+            np.asarray(actions),
             np.array(rewards),
             np.stack(next_observations),
             np.array(terminated),

@@ -11,47 +11,53 @@ import pytest
 
 import agents
 import envs
-from agents.base import Agent, Transition
+from agents.group import Ensemble, GroupAgent
 
-#: Environments that an agent is tried in; an agent that refuses one is tried in the others.
-ENVIRONMENTS = ("sweep/PendulumContinuous-v1", "sweep/PendulumDiscrete-v1")
+CONTINUOUS, DISCRETE = "sweep/PendulumContinuous-v1", "sweep/PendulumDiscrete-v1"
+#: What an agent cannot act in; it is tried in the rest.
+REFUSES = {"ESarsa": CONTINUOUS, "SACDiscrete": CONTINUOUS, "SAC": DISCRETE}
 CASES = [
     (name, environment)
     for name in agents.AGENTS
-    for environment in ENVIRONMENTS
-    if not (name == "ESarsa" and "Continuous" in environment)
+    for environment in (CONTINUOUS, DISCRETE)
+    if REFUSES.get(name) != environment
 ]
+#: Settings that make an agent learn within a few hundred steps.
+QUICK: dict[str, dict[str, Any]] = {
+    name: {"batch_size": 8, "hidden_dim": 16, "steps_before_learning": 20}
+    for name in ("SAC", "SACDiscrete")
+}
 
 
-def build(name: str, environment_name: str) -> tuple[Agent, Any]:
+def build(name: str, environment_name: str) -> tuple[GroupAgent, Any]:
     environment = envs.make(
         envs.EnvironmentSettings(
             env_name=environment_name, total_timesteps=1000, steps_per_episode=70, eval_episodes=0
         )
     )
-    agent = agents.agent_type(name)(
-        msgspec.convert({}, agents.settings_type(name)),
-        environment.observation_space,
-        environment.action_space,
-        gamma=0.95,
-        rng=np.random.default_rng(3),
-        device="cpu",
-    )
+    settings = msgspec.convert(QUICK.get(name, {}), agents.settings_type(name))
+    spaces = (environment.observation_space, environment.action_space)
+    rng = np.random.default_rng(3)
+    agent_type = agents.agent_type(name)
+    if getattr(agent_type, "GROUPS", False):
+        agent = agent_type([settings], *spaces, gamma=0.95, rngs=[rng], device="cpu")
+    else:
+        agent = Ensemble([agent_type(settings, *spaces, gamma=0.95, rng=rng, device="cpu")])
     return agent, environment
 
 
 def interact(
-    agent: Agent, environment: Any, observation: Any, steps: int, *, evaluate: bool = False
+    agent: GroupAgent, environment: Any, observation: Any, steps: int, *, evaluate: bool = False
 ) -> tuple[list[Any], Any]:
     actions = []
     for _ in range(steps):
         if evaluate:
-            agent.evaluation_rng = np.random.default_rng(9)
-            agent.act(observation, explore=False)
-        action = agent.act(observation, explore=True)
+            agent.begin_evaluation(0, np.random.default_rng(9))
+            agent.act([observation], [0], explore=False)
+        action = agent.act([observation], [0], explore=True)[0]
         successor, reward, terminated, truncated, _ = environment.step(action)
         agent.observe(
-            Transition(observation, action, float(reward), successor, terminated, truncated)
+            [observation], [action], [float(reward)], [successor], [terminated], [truncated], [0]
         )
         actions.append(np.array(action).tolist())
         observation = environment.reset()[0] if terminated or truncated else successor
@@ -82,7 +88,7 @@ def test_a_restored_agent_goes_on_to_the_bit(name: str, environment_name: str) -
     agent, environment = build(name, environment_name)
     _, observation = interact(agent, environment, environment.reset(seed=1)[0], 215)
     saved = pickle.dumps(
-        (agent.state_dict(), agent.metrics(), envs.save_state(environment), observation)
+        (agent.state_dict(0), agent.metrics(0), envs.save_state(environment), observation)
     )
     expected, _ = interact(agent, environment, observation, 150)
 
@@ -90,19 +96,20 @@ def test_a_restored_agent_goes_on_to_the_bit(name: str, environment_name: str) -
     state, metrics, environment_state, observation = pickle.loads(saved)
     environment.reset(seed=8)
     envs.restore_state(environment, environment_state)
-    other.load_state_dict(state)
-    assert other.metrics() == metrics
+    other.load_state_dict(0, state)
+    assert other.metrics(0) == metrics
     resumed, _ = interact(other, environment, observation, 150)
     assert resumed == expected
-    assert pickle.dumps(other.learned_params()) == pickle.dumps(agent.learned_params())
+    assert pickle.dumps(other.learned_params(0)) == pickle.dumps(agent.learned_params(0))
 
 
 @pytest.mark.parametrize(("name", "environment_name"), CASES)
 def test_updates_are_reported_when_asked_for(name: str, environment_name: str) -> None:
     agent, environment = build(name, environment_name)
     seen: dict[str, int] = {}
-    agent.on_update = lambda what, value: seen.__setitem__(what, seen.get(what, 0) + 1)
+    agent.report_updates(0, lambda what, value: seen.__setitem__(what, seen.get(what, 0) + 1))
     interact(agent, environment, environment.reset(seed=1)[0], 50)
     if name != "random":
         names = ("update_states", "update_actions", "update_rewards", "update_next_states")
-        assert seen == dict.fromkeys(names, 50)
+        updates = 50 - QUICK.get(name, {}).get("steps_before_learning", 1) + 1
+        assert seen == dict.fromkeys(names, updates)

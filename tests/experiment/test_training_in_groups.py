@@ -35,11 +35,24 @@ SWEEP = {
 }
 ESARSA = {"agent_name": "ESarsa", "parameters": {"lr": [0.1, 0.3], "epsilon": [0.1, 0.3]}}
 DIVERGES = {"agent_name": "linearAC", "parameters": {"critic_lr": [0.1, 1e150, 0.3]}}
+NEURAL = {
+    "batch_size": 8,
+    "hidden_dim": 16,
+    "steps_before_learning": 50,
+    "critic_lr": [0.001, 0.01],
+}
+SAC = {"agent_name": "SAC", "parameters": {**NEURAL, "alpha": [0.01, 0.2]}}
+SAC_DISCRETE = {"agent_name": "SACDiscrete", "parameters": NEURAL}
 CASES: dict[str, tuple[Mapping[str, Any], dict[str, Any]]] = {
     "linearAC": (SWEEP, {}),
     "ESarsa": (ESARSA, {"env_name": "CartPole-v1", "observation_ranges": [None, [-3, 3]] * 2}),
     "between episodes only": (RANDOM, {"env_name": "LunarLander-v3", "eval_episodes": 1}),
     "one diverges": (DIVERGES, {}),
+    "SAC": (SAC, {"total_timesteps": 300}),
+    "SACDiscrete": (
+        SAC_DISCRETE,
+        {"env_name": "sweep/PendulumDiscrete-v1", "total_timesteps": 300},
+    ),
 }
 
 
