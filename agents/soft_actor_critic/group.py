@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import gymnasium
@@ -29,7 +30,6 @@ class SoftActorCriticGroup:
         device: str,
     ) -> None:
         torch.set_num_threads(1)  # small networks: more threads only wait for one another
-        torch.set_flush_denormal(True)  # moments of dead units, hundreds of times slower
         self._agent = SoftActorCritic(
             settings, observation_space, action_space, gamma=gamma, rngs=rngs, device=device
         )
@@ -41,7 +41,8 @@ class SoftActorCriticGroup:
         # a slot that is not asked for may have no observation yet
         anything = observations[slots[0]]
         stacked = np.stack([anything if one is None else one for one in observations])
-        actions = self._agent.act(stacked, explore=explore)
+        with _denormals_flushed():
+            actions = self._agent.act(stacked, explore=explore)
         self._find_diverged()
         return actions
 
@@ -56,14 +57,15 @@ class SoftActorCriticGroup:
         slots: Sequence[int],
     ) -> None:
         self.freeze([slot for slot in self._agent.live if slot not in slots])
-        self._agent.observe(
-            np.stack(observations),
-            np.asarray(actions),
-            np.array(rewards),
-            np.stack(next_observations),
-            np.array(terminated),
-            np.array(truncated),
-        )
+        with _denormals_flushed():
+            self._agent.observe(
+                np.stack(observations),
+                np.asarray(actions),
+                np.array(rewards),
+                np.stack(next_observations),
+                np.array(terminated),
+                np.array(truncated),
+            )
         self._find_diverged()
 
     def _find_diverged(self) -> None:
@@ -99,3 +101,16 @@ class SoftActorCriticGroup:
 
     def learned_params(self, slot: int) -> dict[str, np.ndarray]:
         return self._agent.learned_params(slot)
+
+
+@contextlib.contextmanager
+def _denormals_flushed() -> Iterator[None]:
+    """The moments of dead units decay into numbers that are slow to compute with: take 0.
+
+    A mode of the processor, not of torch, so it is left again for everything else.
+    """
+    torch.set_flush_denormal(True)
+    try:
+        yield
+    finally:
+        torch.set_flush_denormal(False)
