@@ -8,6 +8,8 @@ import hashlib
 import platform
 import socket
 import subprocess
+from collections.abc import Mapping
+from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -43,6 +45,39 @@ def provenance(device: str) -> dict[str, Any]:
         "cpu": cpu_model(),
         "device": device,
     }
+
+
+class Origin:
+    """Where a run was computed: here, and before it was interrupted."""
+
+    def __init__(self, device: str, saved: Mapping[str, Any] | None) -> None:
+        self.here = provenance(device)
+        self.started = _now()
+        self.resumed = 0
+        self.earlier: list[dict[str, Any]] = []
+        if saved is not None:
+            before = saved["origin"]
+            self.started, self.resumed = before["started"], before["resumed"] + 1
+            self.earlier = before["earlier"]
+            if before["here"] != self.here:
+                self.earlier = [*self.earlier, before["here"]]
+
+    def state_dict(self) -> dict[str, Any]:
+        """For the run's checkpoint."""
+        return dict(vars(self))
+
+    def provenance(self) -> dict[str, Any]:
+        """For the record."""
+        return self.here | {
+            "started": self.started,
+            "ended": _now(),
+            "resumed": self.resumed,
+            "earlier": self.earlier,
+        }
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 @functools.cache

@@ -7,7 +7,6 @@ import enum
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
@@ -27,7 +26,7 @@ from experiment.folder import ResultFolder, Run
 from experiment.loop import Training
 from experiment.member import Member
 from experiment.progress import Progress
-from experiment.provenance import keep_difference, provenance
+from experiment.provenance import Origin, keep_difference
 from experiment.signals import on_stop_signal
 from experiment.step_arrays import StepArrays
 from experiment.streams import Streams
@@ -224,7 +223,7 @@ class _Session:
     ) -> None:
         self.folder, self.training, self.options = folder, training, options
         self.runs = list(part)
-        self.origins = [_Origin(options.device, saved) for saved in part.values()]
+        self.origins = [Origin(options.device, saved) for saved in part.values()]
         for slot, saved in enumerate(part.values()):
             if saved is not None:
                 training.load_state_dict(slot, saved["training"])
@@ -377,35 +376,3 @@ class _Session:
                 self._save(slot)
                 return "The finished training is kept as a checkpoint; free some space, run again"
         return "Free some space and run it again: it goes on from its last checkpoint"
-
-
-class _Origin:
-    """Where a run was computed: here, and before it was interrupted."""
-
-    def __init__(self, device: str, saved: Mapping[str, Any] | None) -> None:
-        self.here = provenance(device)
-        self.started = _now()
-        self.resumed = 0
-        self.earlier: list[dict[str, Any]] = []
-        if saved is not None:
-            before = saved["origin"]
-            self.started, self.resumed = before["started"], before["resumed"] + 1
-            self.earlier = before["earlier"]
-            if before["here"] != self.here:
-                self.earlier = [*self.earlier, before["here"]]
-
-    def state_dict(self) -> dict[str, Any]:
-        return dict(vars(self))
-
-    def provenance(self) -> dict[str, Any]:
-        """For the record."""
-        return self.here | {
-            "started": self.started,
-            "ended": _now(),
-            "resumed": self.resumed,
-            "earlier": self.earlier,
-        }
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")
