@@ -104,18 +104,3 @@ class Grid:
         # the last axis is the most significant digit, so it leads the product
         for digits in itertools.product(*reversed(offsets)):
             yield sum(digits)
-
-    def count(self, values: Mapping[str, Any]) -> int:
-        """How many settings `where` yields."""
-        if any(
-            canonical(self.constants[name]) != canonical(value)
-            for name, value in values.items()
-            if name in self.constants
-        ):
-            return 0
-        return math.prod(
-            len(axis.positions(values))
-            if any(name in values for name in axis.names)
-            else len(axis.rows)
-            for axis in self.axes
-        )

@@ -11,7 +11,6 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-import gymnasium
 import numpy as np
 import torch
 from torch import Tensor
@@ -277,8 +276,3 @@ class Learner(ABC):
             **self._critics.learned_params(slot),
             **self._temperature.learned_params(slot),
         }
-
-
-def number_of_actions(space: gymnasium.Space[Any]) -> int | None:
-    """n of a discrete space, else None."""
-    return int(space.n) if isinstance(space, gymnasium.spaces.Discrete) else None
