@@ -9,11 +9,9 @@ from pathlib import Path
 
 import click
 
-# networks here are small: more threads only get in each other's way, and in other runs'
-for _variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
-    os.environ.setdefault(_variable, "1")
-# one code path of matrix products for every shape: a member's bits do not depend on its group
-os.environ.setdefault("MKL_CBWR", "AVX2")
+from experiment import processor
+
+processor.settle()
 os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")
 
 HELP = """Train one hyperparameter setting of an agent in an environment.

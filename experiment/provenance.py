@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from experiment.files import write_atomically
+from experiment.processor import matrix_products
 
 ROOT = Path(__file__).resolve().parent.parent
 _SOURCE_FOLDERS = ("agents", "envs", "experiment")
@@ -43,6 +44,7 @@ def provenance(device: str) -> dict[str, Any]:
         "python": platform.python_version(),
         "host": socket.gethostname(),
         "cpu": cpu_model(),
+        "matrix_products": matrix_products(),
         "device": device,
     }
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
+from experiment import processor
 
-os.environ.setdefault("MKL_CBWR", "AVX2")
+processor.settle()
 
-import torch
+import torch  # noqa: E402 - reads those settings
 
 torch.set_num_threads(1)
