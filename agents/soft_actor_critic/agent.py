@@ -61,7 +61,12 @@ class SoftActorCritic:
         self._settings = list(settings)
         self._action_space = action_space
         self._discrete = isinstance(action_space, gymnasium.spaces.Discrete)
-        self._encoder = Encoder(observation_space, agent=name)
+        self._encoder = Encoder(
+            observation_space,
+            agent=name,
+            encoder=settings[0].encoder,
+            image_channels=settings[0].image_channels,
+        )
         self._streams = [Streams(*rng.spawn(len(Streams._fields))) for rng in rngs]
         self._gamma, self._device, self._dtype = gamma, device, dtype
         self._check_interval = 1 if device == "cpu" else _GPU_CHECK_INTERVAL

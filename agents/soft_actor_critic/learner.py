@@ -79,7 +79,7 @@ class Learner(ABC):
         weights = [one.weights for one in streams]
         hidden = (static.hidden_dim,) * static.num_hidden
         self._actor = Actor(
-            Shape(self._width, hidden, widths.heads),
+            Shape(self._width, hidden, widths.heads, encoder.trunk),
             static.activation,
             static.weight_init,
             [AdamSettings(one.actor_step_size, one.betas, one.adam_eps) for one in settings],
@@ -88,7 +88,9 @@ class Learner(ABC):
             dtype=dtype,
         )
         self._critics = Critics(
-            Shape(self._width + widths.critic_input, hidden, (widths.critic_output,)),
+            Shape(
+                self._width + widths.critic_input, hidden, (widths.critic_output,), encoder.trunk
+            ),
             static.activation,
             static.weight_init,
             2 if static.double_q else 1,
@@ -116,7 +118,7 @@ class Learner(ABC):
             widths.stored,
             static.batch_size,
             [one.replay for one in streams],
-            pixels=encoder.pixels,
+            byte_scale=encoder.byte_scale,
             device=device,
             dtype=dtype,
         )
