@@ -17,11 +17,11 @@ AGENTS: dict[str, tuple[str, str]] = {
     ),
     "SAC": (
         "agents.soft_actor_critic.settings:SACSettings",
-        "agents.soft_actor_critic.group:SoftActorCriticGroup",
+        "agents.soft_actor_critic.agent:SAC",
     ),
     "SACDiscrete": (
         "agents.soft_actor_critic.settings:SACDiscreteSettings",
-        "agents.soft_actor_critic.group:SoftActorCriticGroup",
+        "agents.soft_actor_critic.agent:SACDiscrete",
     ),
     "random": (
         "agents.uniform_random:UniformRandomSettings",

@@ -24,6 +24,13 @@ class NeuralSettings(AgentSettings, frozen=True, kw_only=True):
     steps_before_learning: Annotated[
         int, Meta(ge=0, description="timesteps before the first update (at least batch_size)")
     ] = 0
+    uniform_exploration_steps: Annotated[
+        int, Meta(ge=0, description="timesteps of uniformly random actions at the beginning")
+    ] = 0
+    update_interval: Annotated[
+        int, Meta(ge=1, description="timesteps from one time of learning to the next")
+    ] = 1
+    gradient_steps: Annotated[int, Meta(ge=1, le=2**16, description="updates each time")] = 1
     tau: Annotated[
         float, Meta(ge=0, le=1, description="step of the target networks towards their critics")
     ] = 0.01
@@ -82,6 +89,9 @@ STATIC = (
     "replay_capacity",
     "batch_size",
     "steps_before_learning",
+    "uniform_exploration_steps",
+    "update_interval",
+    "gradient_steps",
     "target_update_interval",
     "hidden_dim",
     "num_hidden",

@@ -9,15 +9,18 @@ import gymnasium
 import numpy as np
 import torch
 
-from agents.soft_actor_critic.agent import SoftActorCritic
-from agents.soft_actor_critic.settings import SACDiscreteSettings, SACSettings, SoftSettings
+import agents
+from agents.neural.group import LearnerGroup
+from agents.neural.policy_settings import SoftmaxSettings
+from agents.neural.settings import NeuralSettings
+from agents.soft_actor_critic.settings import SACDiscreteSettings, SACSettings
 
 OBSERVATIONS = gymnasium.spaces.Box(-1.0, 1.0, (3,), np.float32)
 BOX = gymnasium.spaces.Box(np.array([-2, 0], np.float32), np.array([2, 1], np.float32))
 CHOICE = gymnasium.spaces.Discrete(3, start=1)
 
 
-def mixed(base: SoftSettings, members: int) -> list[SoftSettings]:
+def mixed(base: NeuralSettings, members: int) -> list[NeuralSettings]:
     """Settings that differ in everything that may differ."""
     rng = np.random.default_rng(17)
     settings = []
@@ -31,21 +34,22 @@ def mixed(base: SoftSettings, members: int) -> list[SoftSettings]:
             "betas": (float(rng.uniform(0.0, 0.95)), 0.999 if i % 2 else 0.9),
             "soft_q": i % 3 > 0,
         }
-        settings.append(type(base)(**fields))
+        known = {name: fields[name] for name in base.__struct_fields__}
+        settings.append(type(base)(**known))
     return settings
 
 
 def batch(
-    settings: Sequence[SoftSettings],
+    settings: Sequence[NeuralSettings],
     seeds: Sequence[int],
     *,
     observations: gymnasium.Space[Any] = OBSERVATIONS,
     actions: gymnasium.Space[Any] | None = None,
     dtype: torch.dtype = torch.float32,
-) -> SoftActorCritic:
+) -> LearnerGroup:
     if actions is None:
-        actions = CHOICE if isinstance(settings[0], SACDiscreteSettings) else BOX
-    return SoftActorCritic(
+        actions = CHOICE if isinstance(settings[0], SoftmaxSettings) else BOX
+    agent: LearnerGroup = agent_of(settings[0])(
         settings,
         observations,
         actions,
@@ -53,6 +57,13 @@ def batch(
         rngs=[np.random.default_rng(seed) for seed in seeds],
         dtype=dtype,
     )
+    return agent
+
+
+def agent_of(settings: NeuralSettings) -> Any:
+    """The class of the agent whose settings these are."""
+    names = [n for n in agents.AGENTS if agents.settings_type(n) is type(settings)]
+    return agents.agent_type(names[0])
 
 
 class World:
@@ -62,11 +73,11 @@ class World:
         self.rngs = [np.random.default_rng(1000 + seed) for seed in seeds]
         self.states = np.stack([rng.normal(size=width) for rng in self.rngs]).astype(np.float32)
 
-    def run(self, agent: SoftActorCritic, steps: int) -> list[np.ndarray]:
+    def run(self, agent: LearnerGroup, steps: int) -> list[np.ndarray]:
         """Interacts; returns the actions of every step."""
         history = []
         for _ in range(steps):
-            actions = agent.act(self.states, explore=True)
+            actions = agent.act(self.states, agent.live or (0,), explore=True)
             history.append(actions)
             force = np.tanh(actions.reshape(len(actions), -1).sum(1)).astype(np.float32)
             shocks = [rng.normal(size=self.states.shape[1]) for rng in self.rngs]
@@ -75,7 +86,9 @@ class World:
             rewards = -(following**2).sum(1)
             terminated = following[:, 0] > 0.8
             truncated = np.zeros(len(actions), dtype=bool)
-            agent.observe(self.states, actions, rewards, following, terminated, truncated)
+            agent.observe(
+                self.states, actions, rewards, following, terminated, truncated, agent.live
+            )
             self.states = following
         return history
 
@@ -92,7 +105,7 @@ def equal_states(one: Any, other: Any) -> bool:
     return bool(one == other) or (one != one and other != other)
 
 
-VARIANTS: dict[str, SoftSettings] = {
+VARIANTS: dict[str, NeuralSettings] = {
     "pathwise": SACSettings(),
     "tuned": SACSettings(automatic_entropy_tuning=True),
     "one critic, tanh, odd widths": SACSettings(
