@@ -6,7 +6,6 @@ For members that all step together. What a subclass does with a batch is its `im
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -117,17 +116,17 @@ class ActorCritic(Learner):
 
 
 def build_actor(
-    setup: Setup,
-    heads: tuple[int, ...],
-    step_size: Callable[[Any], float] = lambda one: one.actor_step_size,
+    setup: Setup, heads: tuple[int, ...], *, name: str = "actor", tau: Tensor | None = None
 ) -> Actor:
     """A network of states with these linear heads."""
     return Actor(
         Shape(setup.encoder.width, setup.hidden, heads),
         setup.static.activation,
         setup.static.weight_init,
-        setup.adam(step_size),
+        setup.adam(lambda one: one.actor_step_size),
         setup.weights,
+        tau=tau,
+        name=name,
         device=setup.device,
         dtype=setup.dtype,
     )

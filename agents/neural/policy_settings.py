@@ -8,7 +8,7 @@ from msgspec import Meta
 
 from agents.base import Rule
 from agents.neural import settings as neural
-from agents.neural.settings import NeuralSettings
+from agents.neural.settings import ActorSettings
 
 PolicyType = Literal[
     "SquashedGaussian",
@@ -22,7 +22,7 @@ PolicyType = Literal[
 ]
 
 
-class ContinuousPolicySettings(NeuralSettings, frozen=True, kw_only=True):
+class ContinuousPolicySettings(ActorSettings, frozen=True, kw_only=True):
     """A policy of vector actions."""
 
     policy_type: Annotated[PolicyType, Meta(description="the law of the action")] = (
@@ -57,7 +57,7 @@ class ContinuousPolicySettings(NeuralSettings, frozen=True, kw_only=True):
     ] = False
 
 
-class SoftmaxSettings(NeuralSettings, frozen=True, kw_only=True):
+class SoftmaxSettings(ActorSettings, frozen=True, kw_only=True):
     """A policy of discrete actions."""
 
     policy_type: Annotated[Literal["Softmax"], Meta(description="the law of the action")] = (
@@ -77,7 +77,7 @@ CONTINUOUS_STATIC = (
     "clip_actions",
 )
 CONTINUOUS_RULES: tuple[Rule, ...] = (
-    *neural.RULES,
+    *neural.ACTOR_RULES,
     Rule(
         ("clip_stddev",),
         lambda clip_stddev: clip_stddev <= 0 or clip_stddev >= 1,

@@ -38,14 +38,6 @@ class NeuralSettings(AgentSettings, frozen=True, kw_only=True):
         int, Meta(ge=1, description="updates between two steps of the target networks")
     ] = 1
     critic_lr: Annotated[float, Meta(ge=0, description="Adam step size of the critics")] = 1e-3
-    actor_lr_scale: Annotated[
-        StepSize | None,
-        Meta(description="the policy's Adam step size in units of critic_lr; null: 1"),
-    ] = None
-    actor_lr: Annotated[
-        StepSize | None,
-        Meta(description="the policy's Adam step size itself; null: by actor_lr_scale"),
-    ] = None
     betas: Annotated[
         tuple[Decay, Decay], Meta(description="Adam's decay rates of both moments")
     ] = (0.9, 0.999)
@@ -75,6 +67,19 @@ class NeuralSettings(AgentSettings, frozen=True, kw_only=True):
         ),
     ] = "xavier_uniform"
     cuda: Annotated[bool, Meta(description="train on the GPU, like --device cuda")] = False
+
+
+class ActorSettings(NeuralSettings, frozen=True, kw_only=True):
+    """With a policy network beside the critics."""
+
+    actor_lr_scale: Annotated[
+        StepSize | None,
+        Meta(description="the policy's Adam step size in units of critic_lr; null: 1"),
+    ] = None
+    actor_lr: Annotated[
+        StepSize | None,
+        Meta(description="the policy's Adam step size itself; null: by actor_lr_scale"),
+    ] = None
 
     @property
     def actor_step_size(self) -> float:
@@ -106,6 +111,10 @@ RULES = (
         lambda batch_size, replay_capacity: batch_size <= replay_capacity,
         "batch_size <= replay_capacity",
     ),
+)
+
+ACTOR_RULES = (
+    *RULES,
     Rule(
         ("actor_lr", "actor_lr_scale"),
         lambda actor_lr, actor_lr_scale: actor_lr is None or actor_lr_scale is None,

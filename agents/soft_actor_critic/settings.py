@@ -142,4 +142,4 @@ class SACDiscreteSettings(SoftmaxSettings, frozen=True, kw_only=True):
     ] = None
 
     STATIC: ClassVar[tuple[str, ...]] = (*neural.STATIC, *_STATIC)
-    RULES: ClassVar[tuple[Rule, ...]] = (*neural.RULES, _TUNED)
+    RULES: ClassVar[tuple[Rule, ...]] = (*neural.ACTOR_RULES, _TUNED)

@@ -10,10 +10,15 @@ import numpy as np
 import torch
 
 import agents
+from agents.dqn.settings import DQNSettings
+from agents.forward_kl.settings import FKLSettings
+from agents.greedy_ac.settings import GreedyACDiscreteSettings, GreedyACSettings
 from agents.neural.group import LearnerGroup
 from agents.neural.policy_settings import SoftmaxSettings
 from agents.neural.settings import NeuralSettings
 from agents.soft_actor_critic.settings import SACDiscreteSettings, SACSettings
+from agents.td3.settings import TD3Settings
+from agents.vac.settings import VACDiscreteSettings, VACSettings
 
 OBSERVATIONS = gymnasium.spaces.Box(-1.0, 1.0, (3,), np.float32)
 BOX = gymnasium.spaces.Box(np.array([-2, 0], np.float32), np.array([2, 1], np.float32))
@@ -33,6 +38,10 @@ def mixed(base: NeuralSettings, members: int) -> list[NeuralSettings]:
             "tau": float(rng.uniform(0.001, 0.5)),
             "betas": (float(rng.uniform(0.0, 0.95)), 0.999 if i % 2 else 0.9),
             "soft_q": i % 3 > 0,
+            "exploration_noise": float(rng.uniform(0, 0.5)),
+            "target_noise": float(rng.uniform(0, 0.5)),
+            "epsilon_min": float(rng.uniform(0, 0.5)),
+            "epsilon_steps": 100 + 50 * i,
         }
         known = {name: fields[name] for name in base.__struct_fields__}
         settings.append(type(base)(**known))
@@ -48,7 +57,7 @@ def batch(
     dtype: torch.dtype = torch.float32,
 ) -> LearnerGroup:
     if actions is None:
-        actions = CHOICE if isinstance(settings[0], SoftmaxSettings) else BOX
+        actions = CHOICE if isinstance(settings[0], (SoftmaxSettings, DQNSettings)) else BOX
     agent: LearnerGroup = agent_of(settings[0])(
         settings,
         observations,
@@ -122,4 +131,16 @@ VARIANTS: dict[str, NeuralSettings] = {
     "discrete, tuned, one critic": SACDiscreteSettings(
         automatic_entropy_tuning=True, double_q=False, hidden_dim=19
     ),
+    "VAC": VACSettings(num_samples=5),
+    "VAC, no baseline": VACSettings(policy_type="Gaussian", num_samples=2, gradient_steps=2),
+    "VACDiscrete": VACDiscreteSettings(),
+    "GreedyAC": GreedyACSettings(policy_type="Gaussian"),
+    "GreedyAC, squashed": GreedyACSettings(
+        n_rho=(7, 0.3), entropy_from_single_sample=False, batch_size=9
+    ),
+    "GreedyACDiscrete": GreedyACDiscreteSettings(),
+    "FKL": FKLSettings(num_samples=6),
+    "TD3": TD3Settings(uniform_exploration_steps=40),
+    "DQN": DQNSettings(update_interval=3, gradient_steps=2),
+    "DQN, not double": DQNSettings(double_q=False, huber_loss=False, hidden_dim=19),
 }
