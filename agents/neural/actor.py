@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from agents.neural.adam import Adam, AdamSettings
-from agents.neural.networks import Activation, StackedMLP
+from agents.neural.convolutions import stack
+from agents.neural.networks import Activation
 from agents.neural.parameters import Shape, WeightInit, gain_for, initial_rows
 
 
@@ -36,9 +37,9 @@ class Actor:
         dtype: torch.dtype = torch.float32,
     ) -> None:
         rows = initial_rows(shape, weight_init, gain_for(activation), generators).to(device, dtype)
-        self._net = StackedMLP(shape, activation, rows)
+        self._net = stack(shape, activation, rows)
         self._tau, self._name = tau, name
-        self._target = self._net if tau is None else StackedMLP(shape, activation, rows.clone())
+        self._target = self._net if tau is None else stack(shape, activation, rows.clone())
         self._adam = Adam(self._net.values, self._net.gradients, adam)
 
     def forward(self, states: Tensor) -> Tensor:

@@ -120,7 +120,7 @@ def build_actor(
 ) -> Actor:
     """A network of states with these linear heads."""
     return Actor(
-        Shape(setup.encoder.width, setup.hidden, heads),
+        Shape(setup.encoder.width, setup.hidden, heads, setup.encoder.trunk),
         setup.static.activation,
         setup.static.weight_init,
         setup.adam(lambda one: one.actor_step_size),
@@ -135,7 +135,7 @@ def build_actor(
 def build_critics(setup: Setup, read: int, valued: int, copies: int) -> Critics:
     """Networks of states and `read` numbers of an action, with `valued` outputs."""
     return Critics(
-        Shape(setup.encoder.width + read, setup.hidden, (valued,)),
+        Shape(setup.encoder.width + read, setup.hidden, (valued,), setup.encoder.trunk),
         setup.static.activation,
         setup.static.weight_init,
         copies,

@@ -13,7 +13,8 @@ import torch
 from torch import Tensor
 
 from agents.neural.adam import Adam, AdamSettings
-from agents.neural.networks import Activation, StackedMLP
+from agents.neural.convolutions import stack
+from agents.neural.networks import Activation
 from agents.neural.parameters import Shape, WeightInit, gain_for, initial_rows
 
 
@@ -62,8 +63,8 @@ class Critics:
         self._members = len(generators)
         rows = initial_rows(shape, weight_init, gain_for(activation), generators, copies=copies)
         rows = rows.to(device, dtype)
-        self._nets = StackedMLP(shape, activation, rows)
-        self._targets = StackedMLP(shape, activation, rows.clone())
+        self._nets = stack(shape, activation, rows)
+        self._targets = stack(shape, activation, rows.clone())
         each = [one for one in adam for _ in range(copies)]
         self._adam = Adam(self._nets.values, self._nets.gradients, each)
         self._tau = tau.repeat_interleave(copies, 0)

@@ -53,14 +53,20 @@ class LearnerGroup:
         """
         torch.set_num_threads(1)  # small networks: more threads only wait for one another
         _check_alike(settings)
-        device = _device(settings[0], device)
+        static: Any = settings[0]
+        device = _device(static, device)
         self._action_space = action_space
         self._first_action = (
             int(action_space.start) if isinstance(action_space, gymnasium.spaces.Discrete) else None
         )
         self._all = Setup(
             settings,
-            Encoder(observation_space, agent=type(self).__name__),
+            Encoder(
+                observation_space,
+                agent=type(self).__name__,
+                encoder=static.encoder,
+                image_channels=static.image_channels,
+            ),
             action_space,
             [Streams(*rng.spawn(len(Streams._fields))) for rng in rngs],
             gamma,

@@ -97,7 +97,7 @@ class Learner(ABC):
             stored_action,
             static.batch_size,
             [one.replay for one in setup.streams],
-            pixels=setup.encoder.pixels,
+            byte_scale=setup.encoder.byte_scale,
             device=setup.device,
             dtype=setup.dtype,
         )

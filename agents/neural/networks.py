@@ -47,7 +47,7 @@ class StackedMLP:
         self._relu = activation == "relu"
         self._forwards: dict[int, _Forward] = {}
         self._backwards: dict[tuple[int, int], _Backward] = {}
-        self._x = values.new_empty(len(values), 0, shape.inputs)  # of the last forward pass
+        self._x = values.new_empty(len(values), 0, shape.layers[0][0])  # of the last forward pass
 
     def forward(self, x: Tensor) -> Tensor:
         """y [N, B, out] of x [N, B, in]; overwritten by the next pass of equal batch size B."""
@@ -66,13 +66,22 @@ class StackedMLP:
 
         B' may be less than the last pass's B: then the loss depends on its first B' rows only.
         """
+        self._backward(d_y, self._route(d_y.shape[1]))
+
+    def backward_to_input(self, d_y: Tensor) -> Tensor:
+        """`backward` and `input_gradient` in one."""
         route = self._route(d_y.shape[1])
-        d = d_y
+        d = self._backward(d_y, route)
+        return torch.bmm(d, self._transposed[0], out=route.d_inputs[0])
+
+    def _backward(self, d: Tensor, route: _Backward) -> Tensor:
+        """Writes the gradients; returns D_0."""
         for layer in range(len(self._weights) - 1, -1, -1):
             self._weight_gradient(layer, d, route)
             torch.sum(d, 1, keepdim=True, out=self._bias_gradients[layer])
             if layer > 0:
                 d = self._through(layer, d, route)
+        return d
 
     def input_gradient(self, d_y: Tensor) -> Tensor:
         """dL/dx [N, B', in]; no parameter gradients are computed. Overwritten by the next call."""

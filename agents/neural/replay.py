@@ -2,7 +2,7 @@
 
 A transition is one row, laid out so that a batch is a single gather and begins with a critic's
 input:   s | a | s' | r | c   with c = 0 where the step terminated, else 1 (a truncated one goes
-on). Images are kept apart, as bytes.
+on). States that are bytes are kept by `Frames`, and the rows are   a | r | c.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 from torch import Tensor
+
+from agents.neural.frames import Frames
 
 
 class Batch(NamedTuple):
@@ -43,24 +45,21 @@ class Replay:
         batch_size: int,
         generators: Sequence[np.random.Generator],
         *,
-        pixels: bool = False,
+        byte_scale: int | None = None,
         device: str = "cpu",
         dtype: torch.dtype = torch.float32,
     ) -> None:
+        """`byte_scale`: where states are bytes, what they are divided by in use."""
         self.capacity, self._batch_size = capacity, batch_size
         self._state_width, self._action_width = state_width, action_width
         self._generators = list(generators)
         self._device = device
         M = len(self._generators)
-        row_states = 0 if pixels else state_width
+        row_states = state_width if byte_scale is None else 0
         width = 2 * row_states + action_width + 2
         # zeros take no memory before they are written
         self._rows = torch.zeros(M, capacity, width, dtype=dtype, device=device)
-        self._images = (
-            torch.zeros(M, capacity, 2, state_width, dtype=torch.uint8, device=device)
-            if pixels
-            else None
-        )
+        self._frames = None if byte_scale is None else Frames(M, capacity, state_width, device)
         self._staging = np.zeros((M, width), dtype=np.float64 if dtype == torch.float64 else "f4")
         self._staged = torch.from_numpy(self._staging)
         self._next = 0
@@ -73,6 +72,11 @@ class Replay:
         self._flat_rows = self._rows.view(-1, width)
         self._flat_gathered = self._gathered.view(-1, width)
         self._batch = self._batch_views(self._gathered, row_states)
+        self._byte_scale = byte_scale or 1
+        if self._frames is not None:
+            self._bytes = self._rows.new_empty(M, 2, batch_size, state_width, dtype=torch.uint8)
+            both = self._floats = torch.empty_like(self._bytes, dtype=dtype)
+            self._batch = self._batch._replace(states=both[:, 0], next_states=both[:, 1])
 
     def add(
         self,
@@ -84,13 +88,12 @@ class Replay:
     ) -> None:
         """One transition of each member: [M, I], [M, A], [M], [M, I], [M]."""
         row, A = self._staging, self._action_width
-        I = 0 if self._images is not None else self._state_width  # noqa: E741
-        if self._images is None:
+        I = 0 if self._frames is not None else self._state_width  # noqa: E741
+        if self._frames is None:
             row[:, :I] = observations
             row[:, I + A : I + A + I] = next_observations
         else:
-            for place, images in enumerate((observations, next_observations)):
-                self._images[:, self._next, place] = torch.from_numpy(images).to(self._device)
+            self._frames.put(self._next, observations, next_observations)
         row[:, I : I + A] = actions
         row[:, -2] = rewards
         row[:, -1] = 1 - terminated.astype(np.float32)
@@ -106,14 +109,15 @@ class Replay:
             self._used = 0
         places = (self._drawn[self._used] * self.size).astype(np.int64)
         self._used += 1
+        if self._frames is not None:
+            self._frames.gather(places, self._bytes)
+            self._floats.copy_(self._bytes)
+            if self._byte_scale != 1:
+                self._floats.div_(self._byte_scale)
         places += self._first_rows
         index = torch.from_numpy(places.reshape(-1)).to(self._device)
         torch.index_select(self._flat_rows, 0, index, out=self._flat_gathered)
-        if self._images is None:
-            return self._batch
-        images = self._images.view(-1, 2, self._state_width)[index]
-        both = images.to(self._rows.dtype).div_(255).view(len(places), -1, 2, self._state_width)
-        return self._batch._replace(states=both[:, :, 0], next_states=both[:, :, 1])
+        return self._batch
 
     def _batch_views(self, gathered: Tensor, I: int) -> Batch:  # noqa: E741
         A = self._action_width
@@ -133,17 +137,16 @@ class Replay:
             "generator": self._generators[member].bit_generator.state,
             "drawn": self._drawn[self._used :, member].copy(),
         }
-        if self._images is not None:
-            state["images"] = self._images[member, : self.size].cpu().numpy().copy()
+        if self._frames is not None:
+            state["frames"] = self._frames.state_dict(member, self.size)
         return state
 
     def load_state_dict(self, member: int, state: dict[str, Any]) -> None:
         """Continues a member's. All members must hold equally many transitions."""
         self.size, self._next = len(state["rows"]), state["next"]
         self._rows[member, : self.size] = torch.from_numpy(state["rows"]).to(self._device)
-        if self._images is not None:
-            images = torch.from_numpy(state["images"]).to(self._device)
-            self._images[member, : self.size] = images
+        if self._frames is not None:
+            self._frames.load_state_dict(member, state["frames"])
         self._generators[member].bit_generator.state = state["generator"]
         self._used = _INDEX_BLOCK - len(state["drawn"])
         self._drawn[self._used :, member] = state["drawn"]

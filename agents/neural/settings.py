@@ -44,6 +44,21 @@ class NeuralSettings(AgentSettings, frozen=True, kw_only=True):
     adam_eps: Annotated[
         float, Meta(gt=0, description="Adam's ε, added to the root of the second moment")
     ] = 1e-8
+    encoder: Annotated[
+        Literal["auto", "nature", "minatar", "flat"],
+        Meta(
+            description="convolutions before the hidden layers: nature of Mnih et al. 2015, "
+            "minatar of Young & Tian 2019; flat: none; auto: none for vectors, nature for pictures "
+            "of 36 pixels a side or more, minatar for smaller ones"
+        ),
+    ] = "auto"
+    image_channels: Annotated[
+        Literal["auto", "first", "last"],
+        Meta(
+            description="which dimension of a picture is its channels; auto: the one that differs "
+            "from the other two, or the lesser of first and last; last where all are equal"
+        ),
+    ] = "auto"
     hidden_dim: Annotated[
         int, Meta(ge=2, le=2**16, description="units in each hidden layer of every network")
     ] = 64
@@ -98,6 +113,8 @@ STATIC = (
     "update_interval",
     "gradient_steps",
     "target_update_interval",
+    "encoder",
+    "image_channels",
     "hidden_dim",
     "num_hidden",
     "activation",

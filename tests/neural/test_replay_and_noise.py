@@ -21,7 +21,8 @@ def generators(*seeds: int) -> list[np.random.Generator]:
 
 def filled(steps: int, *, pixels: bool = False, seeds: tuple[int, ...] = (1, 2)) -> Replay:
     """Step t of member m: state t + 100 m, action -t, reward t, terminated when t is odd."""
-    replay = Replay(10, 2, 1, 64, generators(*seeds), pixels=pixels)
+    scale = 255 if pixels else None
+    replay = Replay(10, 2, 1, 64, generators(*seeds), byte_scale=scale)
     M = len(seeds)
     kind = np.uint8 if pixels else np.float32
     for t in range(steps):
@@ -90,9 +91,9 @@ def test_noise_continues_where_it_was_saved() -> None:
 
 
 def test_observations_become_vectors() -> None:
-    image = Encoder(gymnasium.spaces.Box(0, 255, (2, 3), np.uint8), agent="SAC")
-    assert image.pixels and image.width == 6
-    assert image.read(np.full((1, 2, 3), 255, dtype=np.uint8)).tolist() == [[1.0] * 6]
+    matrix = Encoder(gymnasium.spaces.Box(-1, 1, (2, 3), np.float32), agent="SAC")
+    assert matrix.width == 6
+    assert matrix.read(np.ones((1, 2, 3), dtype=np.float32)).tolist() == [[1.0] * 6]
     state = Encoder(gymnasium.spaces.Discrete(3, start=4), agent="SAC")
     assert state.read(np.array([4, 6])).tolist() == [[1, 0, 0], [0, 0, 1]]
     with pytest.raises(AgentRefused, match="SAC needs"):
