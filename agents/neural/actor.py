@@ -11,8 +11,7 @@ from torch import Tensor
 
 from agents.neural.adam import Adam, AdamSettings
 from agents.neural.convolutions import stack
-from agents.neural.networks import Activation
-from agents.neural.parameters import Shape, WeightInit, gain_for, initial_rows
+from agents.neural.parameters import Activation, Shape, WeightInit, gain_for, initial_rows
 
 
 class Actor:
