@@ -17,11 +17,39 @@ AGENTS: dict[str, tuple[str, str]] = {
     ),
     "SAC": (
         "agents.soft_actor_critic.settings:SACSettings",
-        "agents.soft_actor_critic.group:SoftActorCriticGroup",
+        "agents.soft_actor_critic.agent:SAC",
     ),
     "SACDiscrete": (
         "agents.soft_actor_critic.settings:SACDiscreteSettings",
-        "agents.soft_actor_critic.group:SoftActorCriticGroup",
+        "agents.soft_actor_critic.agent:SACDiscrete",
+    ),
+    "VAC": (
+        "agents.vac.settings:VACSettings",
+        "agents.vac.agent:VAC",
+    ),
+    "VACDiscrete": (
+        "agents.vac.settings:VACDiscreteSettings",
+        "agents.vac.agent:VACDiscrete",
+    ),
+    "GreedyAC": (
+        "agents.greedy_ac.settings:GreedyACSettings",
+        "agents.greedy_ac.agent:GreedyAC",
+    ),
+    "GreedyACDiscrete": (
+        "agents.greedy_ac.settings:GreedyACDiscreteSettings",
+        "agents.greedy_ac.agent:GreedyACDiscrete",
+    ),
+    "FKL": (
+        "agents.forward_kl.settings:FKLSettings",
+        "agents.forward_kl.agent:FKL",
+    ),
+    "TD3": (
+        "agents.td3.settings:TD3Settings",
+        "agents.td3.agent:TD3",
+    ),
+    "DQN": (
+        "agents.dqn.settings:DQNSettings",
+        "agents.dqn.agent:DQN",
     ),
     "random": (
         "agents.uniform_random:UniformRandomSettings",

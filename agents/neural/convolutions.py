@@ -13,18 +13,21 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from agents.neural.networks import Activation, StackedMLP
-from agents.neural.parameters import Shape
+from agents.neural.compiled import CompiledMLP
+from agents.neural.networks import StackedMLP, perceptrons
+from agents.neural.parameters import Activation, Shape
 from agents.neural.trunk import Trunk
 
 _backward = torch.ops.aten.convolution_backward.default
 _relu_backward = torch.ops.aten.threshold_backward.default
 
 
-def stack(shape: Shape, activation: Activation, values: Tensor) -> StackedMLP | StackedCNN:
+def stack(
+    shape: Shape, activation: Activation, values: Tensor
+) -> CompiledMLP | StackedMLP | StackedCNN:
     """Networks of that shape on parameters [N, P]."""
     if shape.trunk is None:
-        return StackedMLP(shape, activation, values)
+        return perceptrons(shape, activation, values)
     return StackedCNN(shape, shape.trunk, activation, values)
 
 
@@ -42,7 +45,7 @@ class StackedCNN:
     def __init__(self, shape: Shape, trunk: Trunk, activation: Activation, values: Tensor) -> None:
         self.shape = shape
         self.values = values
-        self._perceptron = StackedMLP(shape, activation, values)
+        self._perceptron = perceptrons(shape, activation, values)
         self.gradients = self._perceptron.gradients
         self._picture, self._maps = trunk.picture, trunk.feature_maps
         self._pixels, self._outputs = trunk.inputs, trunk.outputs

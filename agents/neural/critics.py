@@ -14,8 +14,7 @@ from torch import Tensor
 
 from agents.neural.adam import Adam, AdamSettings
 from agents.neural.convolutions import stack
-from agents.neural.networks import Activation
-from agents.neural.parameters import Shape, WeightInit, gain_for, initial_rows
+from agents.neural.parameters import Activation, Shape, WeightInit, gain_for, initial_rows
 
 
 class CriticInput(NamedTuple):
@@ -83,35 +82,44 @@ class Critics:
         """The targets' Q, likewise."""
         return self._grouped(self._targets.forward(x.rows))
 
-    def regress(self, x: CriticInput, y: Tensor, taken: Tensor | None = None) -> None:
+    def regress(
+        self, x: CriticInput, y: Tensor, taken: Tensor | None = None, *, huber: bool = False
+    ) -> None:
         """One step of Adam on Σ_k mean_B (Q_k - y)².
 
         Args:
             y: [M, B] targets.
             taken: [M, B] the discrete actions taken; None where Q has one output.
+            huber: let the loss grow as 2 |Q_k - y| - 1 beyond an error of 1.
         """
         q = self.values(x)
         M, K, B, _ = q.shape
         y = y.view(M, 1, B, 1)
         if taken is None:
             error = q - y
-            d_q = error * (2 / B)
         else:
             place = taken.view(M, 1, B, 1).expand(M, K, B, 1)
             error = q.gather(-1, place) - y
-            d_q = torch.zeros_like(q).scatter_(-1, place, error * (2 / B))
+        slope = error.clamp(-1, 1) if huber else error
+        d_q = slope * (2 / B)
+        if taken is not None:
+            d_q = torch.zeros_like(q).scatter_(-1, place, d_q)
         self._nets.backward(d_q.view(M * K, B, -1))
         self._adam.step()
-        self.loss = error.square_().sum((1, 2, 3)).div_(B)
+        loss = slope * (2 * error - slope) if huber else error.square_()
+        self.loss = loss.sum((1, 2, 3)).div_(B)
 
     def lowest_gradient(self, q: Tensor, d_lowest: float) -> tuple[Tensor, Tensor]:
         """min_k Q_k [M, B] of the last `values`, and Σ_k dL/dx_k [M, B, in] where dL/dmin is
         `d_lowest` for every state."""
-        M, K, B, _ = q.shape
         least, which = q.min(1, keepdim=True)
         d_q = torch.zeros_like(q).scatter_(1, which, d_lowest)
-        d_x = self._grouped(self._nets.input_gradient(d_q.view(M * K, B, 1)))
-        return least.view(M, B), d_x[:, 0] if K == 1 else d_x.sum(1)
+        return least[:, 0, :, 0], self.input_gradient(d_q)
+
+    def input_gradient(self, d_q: Tensor) -> Tensor:
+        """Σ_k dL/dx_k [M, B, in] at the last `values`, given dL/dQ [M, K, B, outputs]."""
+        d_x = self._grouped(self._nets.input_gradient(d_q.flatten(0, 1)))
+        return d_x[:, 0] if self.copies == 1 else d_x.sum(1)
 
     def follow(self) -> None:
         """θ_T <- (1 - τ) θ_T + τ θ."""

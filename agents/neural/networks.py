@@ -13,16 +13,19 @@ where f' is known from f's value: sign x for relu, 1 - x² for tanh.
 
 from __future__ import annotations
 
-from typing import Literal
-
 import torch
 from torch import Tensor
 
-from agents.neural.parameters import Shape
+from agents.neural.compiled import CompiledMLP
+from agents.neural.parameters import Activation, Shape
 
 _DENSE = torch.contiguous_format
 
-Activation = Literal["relu", "tanh"]
+
+def perceptrons(shape: Shape, activation: Activation, values: Tensor) -> CompiledMLP | StackedMLP:
+    """Perceptrons on parameters [N, P], with the arithmetic that suits where these are."""
+    kind = CompiledMLP if values.device.type == "cpu" else StackedMLP
+    return kind(shape, activation, values)
 
 
 class StackedMLP:

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from agents.neural.trunk import Trunk
 
+Activation = Literal["relu", "tanh"]
 WeightInit = Literal[
     "xavier_uniform", "xavier_normal", "uniform", "normal", "orthogonal", "kaiming_uniform", "zeros"
 ]

@@ -24,6 +24,13 @@ class NeuralSettings(AgentSettings, frozen=True, kw_only=True):
     steps_before_learning: Annotated[
         int, Meta(ge=0, description="timesteps before the first update (at least batch_size)")
     ] = 0
+    uniform_exploration_steps: Annotated[
+        int, Meta(ge=0, description="timesteps of uniformly random actions at the beginning")
+    ] = 0
+    update_interval: Annotated[
+        int, Meta(ge=1, description="timesteps from one time of learning to the next")
+    ] = 1
+    gradient_steps: Annotated[int, Meta(ge=1, le=2**16, description="updates each time")] = 1
     tau: Annotated[
         float, Meta(ge=0, le=1, description="step of the target networks towards their critics")
     ] = 0.01
@@ -31,14 +38,6 @@ class NeuralSettings(AgentSettings, frozen=True, kw_only=True):
         int, Meta(ge=1, description="updates between two steps of the target networks")
     ] = 1
     critic_lr: Annotated[float, Meta(ge=0, description="Adam step size of the critics")] = 1e-3
-    actor_lr_scale: Annotated[
-        StepSize | None,
-        Meta(description="the policy's Adam step size in units of critic_lr; null: 1"),
-    ] = None
-    actor_lr: Annotated[
-        StepSize | None,
-        Meta(description="the policy's Adam step size itself; null: by actor_lr_scale"),
-    ] = None
     betas: Annotated[
         tuple[Decay, Decay], Meta(description="Adam's decay rates of both moments")
     ] = (0.9, 0.999)
@@ -84,6 +83,19 @@ class NeuralSettings(AgentSettings, frozen=True, kw_only=True):
     ] = "xavier_uniform"
     cuda: Annotated[bool, Meta(description="train on the GPU, like --device cuda")] = False
 
+
+class ActorSettings(NeuralSettings, frozen=True, kw_only=True):
+    """With a policy network beside the critics."""
+
+    actor_lr_scale: Annotated[
+        StepSize | None,
+        Meta(description="the policy's Adam step size in units of critic_lr; null: 1"),
+    ] = None
+    actor_lr: Annotated[
+        StepSize | None,
+        Meta(description="the policy's Adam step size itself; null: by actor_lr_scale"),
+    ] = None
+
     @property
     def actor_step_size(self) -> float:
         """The policy's Adam step size."""
@@ -97,6 +109,9 @@ STATIC = (
     "replay_capacity",
     "batch_size",
     "steps_before_learning",
+    "uniform_exploration_steps",
+    "update_interval",
+    "gradient_steps",
     "target_update_interval",
     "encoder",
     "image_channels",
@@ -113,6 +128,10 @@ RULES = (
         lambda batch_size, replay_capacity: batch_size <= replay_capacity,
         "batch_size <= replay_capacity",
     ),
+)
+
+ACTOR_RULES = (
+    *RULES,
     Rule(
         ("actor_lr", "actor_lr_scale"),
         lambda actor_lr, actor_lr_scale: actor_lr is None or actor_lr_scale is None,

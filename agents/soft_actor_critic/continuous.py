@@ -16,52 +16,30 @@ by ln 2 higher than it is for actions rescaled to ±1, and so should be a target
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import Any
 
-import gymnasium
 import torch
 from torch import Tensor
 
 from agents.base import AgentRefused
-from agents.neural.critics import CriticInput
-from agents.neural.observations import Encoder
-from agents.neural.policies.base import ActionBox
+from agents.neural.actions import VectorActions
+from agents.neural.actor_critic import ActorCritic
+from agents.neural.learner import Setup
 from agents.neural.policies.mixture import Mixture
 from agents.neural.replay import Batch
-from agents.soft_actor_critic.learner import Learner, Streams, Widths
-from agents.soft_actor_critic.policy import build_policy
-from agents.soft_actor_critic.settings import SACSettings
+from agents.soft_actor_critic.entropy import Entropy
 
 
-class ContinuousLearner(Learner):
-    """See the module's text."""
+class ContinuousLearner(ActorCritic):
+    """See the module's text. Settings are `SACSettings`."""
 
-    def __init__(
-        self,
-        settings: Sequence[SACSettings],
-        encoder: Encoder,
-        action_space: gymnasium.Space[object],
-        streams: Sequence[Streams],
-        *,
-        gamma: float,
-        device: str,
-        dtype: torch.dtype = torch.float32,
-    ) -> None:
-        self._box = ActionBox.of(action_space, dtype=dtype, device=device)
-        self._policy, heads = build_policy(settings, action_space, self._box)
-        A = self._box.dimensions
-        super().__init__(
-            settings,
-            encoder,
-            Widths(stored=A, critic_input=A, critic_output=1, heads=heads),
-            [-float(A) if one.target_entropy is None else one.target_entropy for one in settings],
-            streams,
-            gamma=gamma,
-            device=device,
-            dtype=dtype,
-        )
-        static = settings[0]
-        self._by_likelihood, self._clip = static.gradient is False, static.clip_actions
+    def __init__(self, setup: Setup) -> None:
+        static, M = setup.static, len(setup.settings)
+        actions = VectorActions(setup)
+        super().__init__(setup, actions, critics=2 if static.double_q else 1)
+        self._policy, A = actions.policy, actions.stored
+        self._entropy = Entropy(setup, default_target=-float(A))
+        self._by_likelihood = static.gradient is False
         self._samples, self._baseline = static.num_samples, static.baseline
         self._mixture: Mixture | None = None
         if static.gradient == "mixed":
@@ -69,34 +47,20 @@ class ContinuousLearner(Learner):
                 raise AgentRefused(f'the "mixed" gradient is of mixtures, not {static.policy_type}')
             self._mixture = self._policy
         B = static.batch_size
-        self._d_action = self._states.new_zeros(len(settings), 2 * B, A)
-        self._d_log_prob = self._states.new_zeros(len(settings), 2 * B)
+        self._d_action = self._states.new_zeros(M, 2 * B, A)
+        self._d_log_prob = self._states.new_zeros(M, 2 * B)
         # rows of next states stay 0: the policy's loss does not depend on them
         self._d_actions, self._d_log_probs = self._d_action[:, :B], self._d_log_prob[:, :B]
-        self._d_log_probs.copy_(self._temperature.alpha / B)
+        self._d_log_probs.copy_(self._entropy.alpha / B)
         self._sampled = self._critics.input(B * self._samples, self._width, A)
         self._compared = self._critics.input(B * self._baseline, self._width, A)
 
-    def draw(self, h: Tensor) -> Tensor:
-        return self._clipped(self._policy.draw(h, self._acting_noise))
-
-    def mode(self, h: Tensor) -> Tensor:
-        return self._clipped(self._policy.mode(h))
-
-    def uniform_action(self) -> Tensor:
-        box = self._box
-        u = self._acting_noise.uniform(1, box.dimensions)
-        return (box.low + u * (box.high - box.low)).clamp_(box.low, box.high)[:, 0]
-
-    def _clipped(self, action: Tensor) -> Tensor:
-        return action.clamp(self._box.low, self._box.high) if self._clip else action
-
-    def learn(self, batch: Batch, h: Tensor) -> None:
+    def improve(self, batch: Batch, h: Tensor) -> None:
         if self._by_likelihood:
             self._learn_by_likelihood(batch, h)
         else:
             self._learn_pathwise(batch, h)
-        self._temperature.tune(self.log_prob)
+        self._entropy.tune(self.log_prob)
 
     def _learn_pathwise(self, batch: Batch, h: Tensor) -> None:
         B = batch.rewards.shape[1]
@@ -105,13 +69,13 @@ class ContinuousLearner(Learner):
             actions, log_probs, backward = self._policy.reparameterised(h, self._noise)
         else:
             actions, log_probs, mixed_backward = self._mixture.mixed(h, self._noise)
-        self._regress_critics(batch, actions[:, B:], log_probs[:, B:])
+        self._regress(batch, actions[:, B:], log_probs[:, B:])
 
-        x, alpha, log_prob = self._critic_input, self._temperature.alpha, log_probs[:, :B]
+        x, alpha, log_prob = self._critic_input, self._entropy.alpha, log_probs[:, :B]
         x.actions.copy_(actions[:, :B].unsqueeze(1))
         q, d_x = self._critics.lowest_gradient(self._critics.values(x), -1 / B)
         self._d_actions.copy_(d_x[..., self._width :])
-        if self._temperature.tuned:
+        if self._entropy.tuned:
             torch.div(alpha.expand(-1, B), B, out=self._d_log_probs)
         if self._mixture is None:
             d_h = backward(self._d_action, self._d_log_prob)
@@ -129,17 +93,17 @@ class ContinuousLearner(Learner):
     def _learn_by_likelihood(self, batch: Batch, h: Tensor) -> None:
         B = batch.rewards.shape[1]
         h, h_next = h[:, :B], h[:, B:]
-        self._regress_critics(batch, *self._policy.scored(h_next, self._noise)[:2])
+        self._regress(batch, *self._policy.scored(h_next, self._noise)[:2])
 
         # samples of a state lie side by side: [M, B S, ...] or [M, B, S, ...]
         M, S = len(h), self._samples
         repeated = h.repeat_interleave(S, 1) if S > 1 else h
         actions, log_prob, backward = self._policy.scored(repeated, self._noise)
-        advantage = self._values(self._sampled, batch.states, actions, S)
+        advantage = self.values(self._sampled, batch.states, actions, S)
         if self._baseline > 0:
             baseline = self._baseline_values(batch.states, h)
             advantage = (advantage.view(M, B, S) - baseline).view(M, B * S)
-        weight = self._temperature.alpha * log_prob - advantage
+        weight = self._entropy.alpha * log_prob - advantage
         d_h = backward(weight / (B * S))
         self._actor.descend(d_h.view(M, B, S, -1).sum(2) if S > 1 else d_h)
         torch.mean(log_prob, 1, keepdim=True, out=self.log_prob)
@@ -149,19 +113,17 @@ class ContinuousLearner(Learner):
         """b [M, B, 1]: the mean value of fresh actions at each state."""
         M, B, N = *h.shape[:2], self._baseline
         actions = self._policy.draw(h.repeat_interleave(N, 1), self._noise)
-        values = self._values(self._compared, states, actions, N)
+        values = self.values(self._compared, states, actions, N)
         return values.view(M, B, N).mean(2, keepdim=True)
 
-    def _regress_critics(self, batch: Batch, next_actions: Tensor, log_probs: Tensor) -> None:
+    def _regress(self, batch: Batch, next_actions: Tensor, log_probs: Tensor) -> None:
         """The critics' step, and the targets' after it."""
-        self._target_input.set(batch.next_states, next_actions)
-        q = self._critics.target_values(self._target_input).amin(1)
-        y = self.bootstrap(batch, q.squeeze(-1), log_probs)
-        self._critic_input.set(batch.states, batch.actions)
-        self._critics.regress(self._critic_input, y)
+        values = self._entropy.softened(self.target_values(batch, next_actions), log_probs)
+        self.regress_critics(batch, self.bootstrap(batch, values))
         self.follow_critics()
 
-    def _values(self, x: CriticInput, states: Tensor, actions: Tensor, repeats: int) -> Tensor:
-        """min_k Q_k [M, B R] of R actions at each state, side by side in `actions`."""
-        x.set(states.repeat_interleave(repeats, 1) if repeats > 1 else states, actions)
-        return self._critics.values(x).amin(1).squeeze(-1)
+    def parts(self) -> dict[str, Any]:
+        return {**super().parts(), "temperature": self._entropy}
+
+    def metrics(self, slot: int) -> dict[str, float]:
+        return self._entropy.added_to(super().metrics(slot), slot)

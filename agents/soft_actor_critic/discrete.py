@@ -11,71 +11,39 @@ With π the softmax policy, Q(s, ·) = min_k Q_k(s, ·), T its target networks:
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from typing import Any
 
-import gymnasium
 import torch
 from torch import Tensor
 
-from agents.base import AgentRefused
-from agents.neural.observations import Encoder
-from agents.neural.policies.softmax import Softmax
+from agents.neural.actions import DiscreteActions
+from agents.neural.actor_critic import ActorCritic
+from agents.neural.learner import Setup
 from agents.neural.replay import Batch
-from agents.soft_actor_critic.learner import Learner, Streams, Widths
-from agents.soft_actor_critic.settings import SACDiscreteSettings
+from agents.soft_actor_critic.entropy import Entropy
 
 _ENTROPY_SHARE = 0.98  # of the uniform policy's, as in the paper
 
 
-class DiscreteLearner(Learner):
-    """See the module's text. Actions are numbered from 0 here."""
+class DiscreteLearner(ActorCritic):
+    """See the module's text. Settings are `SACDiscreteSettings`; actions are numbered from 0."""
 
-    def __init__(
-        self,
-        settings: Sequence[SACDiscreteSettings],
-        encoder: Encoder,
-        action_space: gymnasium.Space[object],
-        streams: Sequence[Streams],
-        *,
-        gamma: float,
-        device: str,
-        dtype: torch.dtype = torch.float32,
-    ) -> None:
-        if not isinstance(action_space, gymnasium.spaces.Discrete):
-            raise AgentRefused(f"SACDiscrete needs discrete actions, not {action_space}")
-        self._actions = n = int(action_space.n)
-        self._policy = Softmax(n)
-        default = _ENTROPY_SHARE * math.log(n)
-        super().__init__(
-            settings,
-            encoder,
-            Widths(stored=1, critic_input=0, critic_output=n, heads=(n,)),
-            [default if one.target_entropy is None else one.target_entropy for one in settings],
-            streams,
-            gamma=gamma,
-            device=device,
-            dtype=dtype,
-        )
+    def __init__(self, setup: Setup) -> None:
+        actions = DiscreteActions(setup, agent="SACDiscrete")
+        super().__init__(setup, actions, critics=2 if setup.static.double_q else 1)
+        self._policy = actions.policy
+        self._entropy = Entropy(setup, default_target=_ENTROPY_SHARE * math.log(actions.valued))
 
-    def draw(self, h: Tensor) -> Tensor:
-        return self._policy.draw(h, self._acting_noise)
-
-    def mode(self, h: Tensor) -> Tensor:
-        return self._policy.mode(h)
-
-    def uniform_action(self) -> Tensor:
-        u = self._acting_noise.uniform(1, 1)[:, 0, 0]
-        return (u * self._actions).long().clamp_(max=self._actions - 1)
-
-    def learn(self, batch: Batch, h: Tensor) -> None:
+    def improve(self, batch: Batch, h: Tensor) -> None:
         B = batch.rewards.shape[1]
         p, log_p, backward = self._policy.expected(h)
 
-        x, alpha = self._critic_input, self._temperature.alpha
+        x, alpha = self._critic_input, self._entropy.alpha
         x.set(batch.next_states)
         q = self._critics.target_values(x).amin(1)
         p_next, log_p_next = p[:, B:], log_p[:, B:]
-        y = self.bootstrap(batch, (p_next * q).sum(-1), (p_next * log_p_next).sum(-1))
+        soft = self._entropy.softened((p_next * q).sum(-1), (p_next * log_p_next).sum(-1))
+        y = self.bootstrap(batch, soft)
         x.set(batch.states)
         self._critics.regress(x, y, taken=batch.actions[..., 0].long())
         self.follow_critics()
@@ -87,4 +55,10 @@ class DiscreteLearner(Learner):
         self._actor.descend(d_h[:, :B])
         torch.mean((p[:, :B] * log_p[:, :B]).sum(-1), 1, keepdim=True, out=self.log_prob)
         self.actor_loss = (p[:, :B] * weights[:, :B]).sum(-1).mean(1, keepdim=True)
-        self._temperature.tune(self.log_prob)
+        self._entropy.tune(self.log_prob)
+
+    def parts(self) -> dict[str, Any]:
+        return {**super().parts(), "temperature": self._entropy}
+
+    def metrics(self, slot: int) -> dict[str, float]:
+        return self._entropy.added_to(super().metrics(slot), slot)

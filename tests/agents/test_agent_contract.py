@@ -12,10 +12,16 @@ import pytest
 import agents
 import envs
 from agents.group import Ensemble, GroupAgent
+from agents.neural.settings import NeuralSettings
 
 CONTINUOUS, DISCRETE = "sweep/PendulumContinuous-v1", "sweep/PendulumDiscrete-v1"
 #: What an agent cannot act in; it is tried in the rest.
-REFUSES = {"ESarsa": CONTINUOUS, "SACDiscrete": CONTINUOUS, "SAC": DISCRETE}
+REFUSES = {
+    **dict.fromkeys(
+        ("ESarsa", "SACDiscrete", "VACDiscrete", "GreedyACDiscrete", "DQN"), CONTINUOUS
+    ),
+    **dict.fromkeys(("SAC", "VAC", "GreedyAC", "FKL", "TD3"), DISCRETE),
+}
 CASES = [
     (name, environment)
     for name in agents.AGENTS
@@ -25,7 +31,8 @@ CASES = [
 #: Settings that make an agent learn within a few hundred steps.
 QUICK: dict[str, dict[str, Any]] = {
     name: {"batch_size": 8, "hidden_dim": 16, "steps_before_learning": 20}
-    for name in ("SAC", "SACDiscrete")
+    for name in agents.AGENTS
+    if issubclass(agents.settings_type(name), NeuralSettings)
 }
 
 

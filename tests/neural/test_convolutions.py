@@ -13,8 +13,7 @@ from torch import Tensor, nn
 from agents.neural.adam import AdamSettings
 from agents.neural.convolutions import StackedCNN, stack
 from agents.neural.critics import Critics
-from agents.neural.networks import Activation
-from agents.neural.parameters import Shape, initial_rows
+from agents.neural.parameters import Activation, Shape, initial_rows
 from agents.neural.trunk import MINATAR, NATURE, Trunk, least_side
 
 TRUNKS = {

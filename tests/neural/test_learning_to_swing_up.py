@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from members import agent_of
 
 import envs
-from agents.soft_actor_critic.agent import SoftActorCritic
-from agents.soft_actor_critic.settings import SACDiscreteSettings, SACSettings, SoftSettings
+from agents.neural.settings import NeuralSettings
+from agents.soft_actor_critic.settings import SACDiscreteSettings, SACSettings
 
 
 def training_returns(
-    settings: SoftSettings, env_name: str, seeds: int, episodes: int
+    settings: NeuralSettings, env_name: str, seeds: int, episodes: int
 ) -> np.ndarray:
     """Returns [seeds, episodes] of 200-step episodes; gamma 0.99."""
     worlds = [
@@ -22,7 +23,7 @@ def training_returns(
         )
         for _ in range(seeds)
     ]
-    agent = SoftActorCritic(
+    agent = agent_of(settings)(
         [settings] * seeds,
         worlds[0].observation_space,
         worlds[0].action_space,
@@ -35,15 +36,15 @@ def training_returns(
         states = np.stack([w.reset(seed=s)[0] for w, s in zip(worlds, seed_now, strict=True)])
         over = False
         while not over:
-            actions = agent.act(states, explore=True)
+            actions = agent.act(states, agent.live, explore=True)
             steps = [world.step(action) for world, action in zip(worlds, actions, strict=True)]
             following, rewards, terminated, truncated = (
                 np.stack(column) for column in list(zip(*steps, strict=True))[:4]
             )
-            agent.observe(states, actions, rewards, following, terminated, truncated)
+            agent.observe(states, actions, rewards, following, terminated, truncated, agent.live)
             returns[:, episode] += rewards
             states, over = following, bool((terminated | truncated).any())
-    assert not agent.diverged.any()
+    assert not agent.diverged
     return returns
 
 

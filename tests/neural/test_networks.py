@@ -10,8 +10,9 @@ import torch
 from torch import Tensor, nn
 
 from agents.neural.adam import Adam, AdamSettings
-from agents.neural.networks import Activation, StackedMLP
-from agents.neural.parameters import Shape, WeightInit, gain_for, initial_rows
+from agents.neural.compiled import CompiledMLP
+from agents.neural.networks import StackedMLP
+from agents.neural.parameters import Activation, Shape, WeightInit, gain_for, initial_rows
 
 
 def random_rows(shape: Shape, rows: int, seed: int = 0) -> Tensor:
@@ -42,12 +43,17 @@ def gradient_row(shape: Shape, net: nn.Sequential) -> Tensor:
 @pytest.mark.parametrize("activation", ["relu", "tanh"])
 @pytest.mark.parametrize("hidden", [(5,), (6, 4), (3, 5, 4)])
 @pytest.mark.parametrize(("rows", "heads"), [(1, (1,)), (3, (1,)), (2, (2, 3))])
+@pytest.mark.parametrize("kind", [StackedMLP, CompiledMLP])
 def test_gradients_are_those_of_autograd(
-    activation: Activation, hidden: tuple[int, ...], rows: int, heads: tuple[int, ...]
+    kind: type[StackedMLP | CompiledMLP],
+    activation: Activation,
+    hidden: tuple[int, ...],
+    rows: int,
+    heads: tuple[int, ...],
 ) -> None:
     shape = Shape(3, hidden, heads)
     values = random_rows(shape, rows)
-    stack = StackedMLP(shape, activation, values)
+    stack = kind(shape, activation, values)
     x = torch.randn(rows, 7, 3, dtype=torch.float64)
     direction = torch.randn(rows, 7, sum(heads), dtype=torch.float64)
     for used in (7, 4):  # all rows of the batch, and the first of them
@@ -64,9 +70,12 @@ def test_gradients_are_those_of_autograd(
             torch.testing.assert_close(stack.gradients[n], gradient_row(shape, net))
 
 
-def test_passes_of_several_batch_sizes_do_not_disturb_each_other() -> None:
+@pytest.mark.parametrize("kind", [StackedMLP, CompiledMLP])
+def test_passes_of_several_batch_sizes_do_not_disturb_each_other(
+    kind: type[StackedMLP | CompiledMLP],
+) -> None:
     shape = Shape(3, (8, 8), (2,))
-    stack = StackedMLP(shape, "relu", random_rows(shape, 2))
+    stack = kind(shape, "relu", random_rows(shape, 2))
     x = torch.randn(2, 9, 3, dtype=torch.float64)
     y = stack.forward(x).clone()
     stack.forward(x[:, :4])

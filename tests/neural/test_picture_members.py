@@ -12,12 +12,13 @@ import numpy as np
 import pytest
 from members import batch, equal_states, mixed
 
-from agents.soft_actor_critic.agent import SoftActorCritic
-from agents.soft_actor_critic.settings import SACDiscreteSettings, SACSettings, SoftSettings
+from agents.neural.group import LearnerGroup
+from agents.neural.settings import NeuralSettings
+from agents.soft_actor_critic.settings import SACDiscreteSettings, SACSettings
 
 SMALL: dict[str, Any] = {"hidden_dim": 16, "num_hidden": 1, "batch_size": 5, "replay_capacity": 20}
 TRUTH: Any = bool
-CASES: dict[str, tuple[SoftSettings, gymnasium.spaces.Box]] = {
+CASES: dict[str, tuple[NeuralSettings, gymnasium.spaces.Box]] = {
     "nature": (
         SACDiscreteSettings(**SMALL),
         gymnasium.spaces.Box(0, 255, (2, 40, 36), np.uint8),
@@ -49,22 +50,24 @@ class Screens:
         high = 1 if self.space.dtype != np.uint8 else 255
         return np.round(rng.random(self.space.shape) * high).astype(self.space.dtype)
 
-    def run(self, agent: SoftActorCritic, steps: int) -> np.ndarray:
+    def run(self, agent: LearnerGroup, steps: int) -> np.ndarray:
         """Interacts; returns the actions of every step."""
         history = []
         for _ in range(steps):
-            actions = agent.act(self.seen, explore=True)
+            actions = agent.act(self.seen, agent.live, explore=True)
             history.append(actions)
             following = np.stack([self.draw(rng) for rng in self.rngs])
             rewards = actions.reshape(len(actions), -1).sum(1) + following.mean((1, 2, 3))
             ended = np.array([rng.random() < 0.2 for rng in self.rngs])
-            agent.observe(self.seen, actions, rewards, following, ended, np.zeros_like(ended))
+            agent.observe(
+                self.seen, actions, rewards, following, ended, np.zeros_like(ended), agent.live
+            )
             begun = np.stack([self.draw(rng) for rng in self.rngs])
             self.seen = np.where(ended[:, None, None, None], begun, following)
         return np.stack(history)
 
 
-def train(case: str, members: list[int], steps: int) -> tuple[SoftActorCritic, Screens, np.ndarray]:
+def train(case: str, members: list[int], steps: int) -> tuple[LearnerGroup, Screens, np.ndarray]:
     base, space = CASES[case]
     settings = mixed(base, 4)
     agent = batch([settings[m] for m in members], members, observations=space)
@@ -75,7 +78,7 @@ def train(case: str, members: list[int], steps: int) -> tuple[SoftActorCritic, S
 @pytest.mark.parametrize("case", CASES)
 def test_company_does_not_change_a_bit(case: str) -> None:
     agent, _, actions = train(case, [0, 1, 2, 3], 50)
-    assert not agent.diverged.any()
+    assert not agent.diverged
     for members in ([3, 1, 0], [2]):
         other, _, other_actions = train(case, members, 50)
         for slot, member in enumerate(members):

@@ -11,7 +11,8 @@ import msgspec
 import pytest
 
 from agents.neural.policies.factory import CONTINUOUS, DISCRETE
-from agents.soft_actor_critic.settings import STATIC, SACDiscreteSettings, SACSettings, SoftSettings
+from agents.neural.settings import NeuralSettings
+from agents.soft_actor_critic.settings import SACDiscreteSettings, SACSettings
 from experiment.agent_file import build_grid, check_rules
 from experiment.errors import ConfigError
 from experiment.values import default_values, hyperparameters, literal_choices
@@ -25,7 +26,8 @@ def test_every_policy_can_be_named() -> None:
 
 
 def test_what_must_be_equal_exists() -> None:
-    assert set(STATIC) <= set(SACSettings.__struct_fields__)
+    for settings in (SACSettings, SACDiscreteSettings):
+        assert set(settings.STATIC) <= set(settings.__struct_fields__)
 
 
 @pytest.mark.parametrize(
@@ -62,7 +64,10 @@ def test_joined_fields() -> None:
 @pytest.mark.parametrize("file", sorted(CONFIG.glob("SAC*.json")), ids=lambda file: file.stem)
 def test_agent_files_are_grids(file: Path) -> None:
     content = msgspec.json.decode(file.read_bytes())
-    kinds: dict[str, type[SoftSettings]] = {"SAC": SACSettings, "SACDiscrete": SACDiscreteSettings}
+    kinds: dict[str, type[NeuralSettings]] = {
+        "SAC": SACSettings,
+        "SACDiscrete": SACDiscreteSettings,
+    }
     settings = kinds[content["agent_name"]]
     for note in ("$schema", "$comment"):
         content.pop(note, None)

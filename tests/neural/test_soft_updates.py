@@ -12,7 +12,8 @@ from members import BOX, World, batch, mixed
 from torch import Tensor, nn
 
 from agents.neural.parameters import Shape
-from agents.soft_actor_critic.settings import SACDiscreteSettings, SACSettings, SoftSettings
+from agents.neural.settings import NeuralSettings
+from agents.soft_actor_critic.settings import SACDiscreteSettings, SACSettings
 
 GAMMA = 0.97
 LOW = torch.from_numpy(BOX.low).double()
@@ -34,7 +35,7 @@ class Recorder:
 class Textbook:
     """Soft actor-critic of one member, for tests to compare with."""
 
-    def __init__(self, settings: SoftSettings, state: dict[str, Any], widths: tuple[int, ...]):
+    def __init__(self, settings: Any, state: dict[str, Any], widths: tuple[int, ...]):
         self.settings = settings
         inputs, reads, outputs, values = widths
         hidden = (settings.hidden_dim,) * settings.num_hidden
@@ -168,7 +169,7 @@ def row_of(net: nn.Module, shape: Shape) -> Tensor:
     return row[0]
 
 
-CASES: dict[str, SoftSettings] = {
+CASES: dict[str, NeuralSettings] = {
     "reparameterised": SACSettings(),
     "temperature tuned": SACSettings(automatic_entropy_tuning=True, alpha_lr=0.05),
     "one critic": SACSettings(double_q=False),
@@ -211,7 +212,7 @@ def test_updates_are_the_textbooks(case: str) -> None:
             torch.testing.assert_close(
                 torch.from_numpy(state[name]), expected, rtol=1e-6, atol=1e-8
             )
-        alpha = torch.from_numpy(learner._temperature.learned_params(m)["alpha"])
+        alpha = torch.from_numpy(learner._entropy.learned_params(m)["alpha"])
         torch.testing.assert_close(alpha, book.log_alpha.exp().data, rtol=1e-6, atol=1e-8)
 
 
@@ -242,11 +243,11 @@ def test_learning_begins_when_due() -> None:
 def test_what_an_update_used_is_reported() -> None:
     agent = batch([SACSettings(batch_size=4)] * 2, [0, 1])
     seen: dict[str, tuple[int, ...]] = {}
-    agent.on_update = lambda name, value: seen.__setitem__(name, value.shape)
+    agent.report_updates(1, lambda name, value: seen.__setitem__(name, value.shape))
     World([0, 1]).run(agent, 5)
     assert seen == {
-        "update_states": (2, 4, 3),
-        "update_actions": (2, 4, 2),
-        "update_rewards": (2, 4),
-        "update_next_states": (2, 4, 3),
+        "update_states": (4, 3),
+        "update_actions": (4, 2),
+        "update_rewards": (4,),
+        "update_next_states": (4, 3),
     }

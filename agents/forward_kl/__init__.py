@@ -1,0 +1,1 @@
+"""Actor-critic by the forward KL divergence."""

@@ -1,0 +1,1 @@
+"""Greedy actor-critic, for continuous and for discrete actions."""

@@ -1,0 +1,1 @@
+"""Vanilla actor-critic, for continuous and for discrete actions."""
