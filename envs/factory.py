@@ -14,7 +14,7 @@ from gymnasium.envs.registration import EnvSpec
 from gymnasium.spaces import Box
 from gymnasium.wrappers import OrderEnforcing
 
-from envs import atari
+from envs import atari, minatar
 from envs.arguments import check_continuous, constructor_arguments
 from envs.errors import EnvironmentRefused
 from envs.lookup import find_spec
@@ -53,6 +53,8 @@ def make(
         env = atari.preprocess(env, settings.atari or AtariSettings())
     elif keeps_its_world(env.unwrapped):
         env = FreshWorld(env)
+    elif minatar.is_minatar(env.unwrapped):
+        env = minatar.FreshGame(env)
     return Problem(
         env,
         steps_per_episode=limit,

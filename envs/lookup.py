@@ -7,11 +7,16 @@ from importlib import import_module
 import gymnasium
 from gymnasium.envs.registration import EnvSpec
 
+from envs import minatar
 from envs.errors import EnvironmentRefused, did_you_mean
 from envs.registration import register
 
 # namespace -> (module that registers it, package to install)
-NAMESPACE_PACKAGES = {"ALE": ("ale_py", "ale-py"), "dm_control": ("shimmy", "shimmy[dm-control]")}
+NAMESPACE_PACKAGES = {
+    "ALE": ("ale_py", "ale-py"),
+    "dm_control": ("shimmy", "shimmy[dm-control]"),
+    minatar.NAMESPACE: ("minatar", "minatar"),
+}
 
 
 def find_spec(name: str) -> EnvSpec:
@@ -28,6 +33,8 @@ def find_spec(name: str) -> EnvSpec:
     if namespace in NAMESPACE_PACKAGES:
         module, package = NAMESPACE_PACKAGES[namespace]
         _import(module, f"{identifier} needs the package {package}: pip install '{package}'")
+    if namespace == minatar.NAMESPACE:
+        minatar.register()
     if identifier in gymnasium.registry:
         return gymnasium.registry[identifier]
     choices = list(gymnasium.registry)

@@ -6,7 +6,8 @@ Which environments can be saved in the middle of an episode, and how:
 * Gymnasium's classic control and toy text: the plain attributes of the environment;
 * MuJoCo: a copy of its whole ``MjData``, derived quantities and warm start included (positions and
   velocities alone continue almost, but not exactly);
-* Atari: the emulator's own serialisation.
+* Atari: the emulator's own serialisation;
+* MinAtar: the attributes of the game, random numbers included.
 
 All others (Box2D; environments unknown here) are saved between two episodes only, where the random
 generators are the whole state.
@@ -22,6 +23,7 @@ from typing import Any
 import gymnasium
 import numpy as np
 
+from envs import minatar
 from envs.generators import generator_state, restored_generator
 from envs.own.base import OwnEnvironment
 from envs.starts import is_classic_control, is_mujoco
@@ -33,6 +35,7 @@ Env = gymnasium.Env[Any, Any]
 # wrapper -> the attributes that change while it runs
 _WRAPPERS: dict[type, tuple[str, ...]] = {
     FreshWorld: (),
+    minatar.FreshGame: (),
     gymnasium.wrappers.AtariPreprocessing: ("obs_buffer", "lives", "game_over"),
     gymnasium.wrappers.FrameStackObservation: ("obs_queue", "padding_value"),
     gymnasium.wrappers.StickyAction: (
@@ -121,6 +124,8 @@ def _family(simulator: Any) -> str | None:
     module = type(simulator).__module__
     if module == "ale_py.env":
         return "atari"
+    if minatar.is_minatar(simulator):
+        return "minatar"
     if is_classic_control(simulator) or module.startswith("gymnasium.envs.toy_text."):
         return "plain"
     return None
@@ -135,6 +140,8 @@ def _save_simulator(simulator: Any) -> Any:
             return {"data": copy.copy(simulator.data), "attributes": _plain(simulator)}
         case "atari":
             return simulator.ale.cloneState(include_rng=True).serialize()
+        case "minatar":
+            return minatar.save(simulator)
         case _:
             return _plain(simulator)
 
@@ -152,6 +159,8 @@ def _restore_simulator(simulator: Any, saved: Any) -> None:
             import ale_py
 
             simulator.ale.restoreState(ale_py.ALEState(saved))
+        case "minatar":
+            minatar.restore(simulator, saved)
         case _:
             vars(simulator).update(copy.deepcopy(saved))
 

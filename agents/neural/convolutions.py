@@ -45,7 +45,8 @@ class StackedCNN:
     def __init__(self, shape: Shape, trunk: Trunk, activation: Activation, values: Tensor) -> None:
         self.shape = shape
         self.values = values
-        self._perceptron = perceptrons(shape, activation, values)
+        # torch's products: on so many features they are twice as fast as the compiled ones
+        self._perceptron = StackedMLP(shape, activation, values)
         self.gradients = self._perceptron.gradients
         self._picture, self._maps = trunk.picture, trunk.feature_maps
         self._pixels, self._outputs = trunk.inputs, trunk.outputs

@@ -27,6 +27,7 @@ def read(path: Path) -> EnvironmentSettings:
 def test_there_is_a_file_for_each_family() -> None:
     names = {read(path).env_name for path in FILES}
     assert {"sweep/GridWorld-v1", "Pendulum-v1", "Ant-v5", "CarRacing-v3", "ALE/Pong-v5"} <= names
+    assert "MinAtar/Breakout-v1" in names
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)

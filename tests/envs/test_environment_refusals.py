@@ -17,6 +17,9 @@ REFUSALS: list[tuple[str, dict[str, Any], str, str]] = [
     ("sweep/PendulumContinuos-v1", {}, "env_name", "did you mean 'sweep/PendulumContinuous-v1'"),
     ("HalfCheetah-v9", {}, "env_name", "HalfCheetah-v5"),
     ("ALE/Pomg-v5", {}, "env_name", "did you mean 'ALE/Pong-v5'"),
+    ("MinAtar/Breakout-v3", {}, "env_name", "there is MinAtar/Breakout-v0, MinAtar/Breakout-v1"),
+    ("MinAtar/Pong-v1", {}, "env_name", "'MinAtar/Pong-v1' is not registered"),
+    ("MinAtar/Breakout-v1", {"kwargs": {"sticky": 0}}, "kwargs", "sticky"),
     ("nowhere/Maze-v0", {}, "env_name", "nothing is registered under 'nowhere'"),
     ("no_such_module:Maze-v0", {}, "env_name", "no module 'no_such_module'"),
     ("sweep/GridWorld-v1", {"kwargs": {"row": 3}}, "kwargs.row", "did you mean 'rows'"),
@@ -112,10 +115,16 @@ def test_refused(
     assert "\n" not in refused.value.problem
 
 
-def test_a_missing_package_is_named(build: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "ale_py", None)
-    with pytest.raises(EnvironmentRefused, match="pip install 'ale-py'"):
-        build("ALE/Pong-v5")
+@pytest.mark.parametrize(
+    ("module", "package", "name"),
+    [("ale_py", "ale-py", "ALE/Pong-v5"), ("minatar", "minatar", "MinAtar/Breakout-v1")],
+)
+def test_a_missing_package_is_named(
+    build: Any, monkeypatch: pytest.MonkeyPatch, module: str, package: str, name: str
+) -> None:
+    monkeypatch.setitem(sys.modules, module, None)
+    with pytest.raises(EnvironmentRefused, match=f"pip install '{package}'"):
+        build(name)
 
 
 def test_a_refusal_is_a_value_error_that_reads_as_one_line() -> None:

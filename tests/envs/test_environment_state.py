@@ -44,6 +44,10 @@ MID_EPISODE: dict[str, int] = {
     "InvertedDoublePendulum-v5": 130,
     "ALE/Pong-v5": 200,
     "ALE/Breakout-v5": 1000,
+    **{
+        f"MinAtar/{game}-v1": 130
+        for game in ("Asterix", "Breakout", "Freeway", "Seaquest", "SpaceInvaders")
+    },
 }
 BETWEEN_EPISODES = [
     ("LunarLander-v3", {"continuous": False}),
@@ -128,9 +132,18 @@ def test_box2d_can_be_saved_between_episodes(name: str, fields: dict[str, Any]) 
     env.close()
 
 
-@pytest.mark.parametrize("name", ["BipedalWalker-v3", "CarRacing-v3"])
-def test_a_box2d_episode_does_not_depend_on_those_before_it(name: str) -> None:
-    content = file(name, steps_per_episode=60)
+@pytest.mark.parametrize(
+    ("name", "fields"),
+    [
+        ("BipedalWalker-v3", {}),
+        ("CarRacing-v3", {}),
+        # its first action is likely a repeated one: not that of the episode before
+        ("MinAtar/Asterix-v1", {"kwargs": {"sticky_action_prob": 0.9}}),
+        ("MinAtar/Seaquest-v1", {}),
+    ],
+)
+def test_an_episode_does_not_depend_on_those_before_it(name: str, fields: dict[str, Any]) -> None:
+    content = file(name, steps_per_episode=60, **fields)
     used, new = build(content), build(content)
     used.reset(seed=1)
     run(used, 200, np.random.default_rng(0))
@@ -143,7 +156,8 @@ def test_a_box2d_episode_does_not_depend_on_those_before_it(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["sweep/PuddleWorld-v1", "Pendulum-v1", "Hopper-v5", "ALE/Breakout-v5"]
+    "name",
+    ["sweep/PuddleWorld-v1", "Pendulum-v1", "Hopper-v5", "ALE/Breakout-v5", "MinAtar/Breakout-v1"],
 )
 def test_a_snapshot_is_read_by_another_process(name: str, tmp_path: Path) -> None:
     content = file(name, steps_per_episode=100)

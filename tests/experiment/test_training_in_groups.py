@@ -53,6 +53,10 @@ CASES: dict[str, tuple[Mapping[str, Any], dict[str, Any]]] = {
         SAC_DISCRETE,
         {"env_name": "sweep/PendulumDiscrete-v1", "total_timesteps": 300},
     ),
+    "pictures": (
+        SAC_DISCRETE,
+        {"env_name": "MinAtar/Breakout-v1", "total_timesteps": 120, "steps_per_episode": 40},
+    ),
 }
 
 

@@ -12,9 +12,12 @@ import numpy as np
 import pytest
 from members import batch, equal_states, mixed
 
+from agents.dqn.settings import DQNSettings
+from agents.greedy_ac.settings import GreedyACDiscreteSettings
 from agents.neural.group import LearnerGroup
 from agents.neural.settings import NeuralSettings
 from agents.soft_actor_critic.settings import SACDiscreteSettings, SACSettings
+from agents.vac.settings import VACDiscreteSettings
 
 SMALL: dict[str, Any] = {"hidden_dim": 16, "num_hidden": 1, "batch_size": 5, "replay_capacity": 20}
 TRUTH: Any = bool
@@ -30,6 +33,12 @@ CASES: dict[str, tuple[NeuralSettings, gymnasium.spaces.Box]] = {
     "floats": (
         SACDiscreteSettings(**SMALL),
         gymnasium.spaces.Box(0, 1, (6, 6, 2), np.float32),
+    ),
+    "DQN": (DQNSettings(**SMALL), gymnasium.spaces.Box(0, 1, (7, 7, 3), TRUTH)),
+    "VAC": (VACDiscreteSettings(**SMALL), gymnasium.spaces.Box(0, 255, (5, 5, 1), np.uint8)),
+    "Greedy AC": (
+        GreedyACDiscreteSettings(**SMALL),
+        gymnasium.spaces.Box(0, 255, (3, 8, 8), np.uint8),
     ),
     "continuous actions": (
         SACSettings(**SMALL),
