@@ -46,6 +46,8 @@ def provenance(device: str) -> dict[str, Any]:
         "cpu": cpu_model(),
         "matrix_products": matrix_products(),
         "device": device,
+        # what a run has in common with the same run in other company
+        "equal_in_any_group": "to the bit" if device == "cpu" else "statistically",
     }
 
 

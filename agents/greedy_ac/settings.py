@@ -35,7 +35,7 @@ class GreedyACSettings(ContinuousPolicySettings, frozen=True, kw_only=True):
     def kept(self) -> int:
         """Number of actions that are imitated, int(ρ N) but one at least."""
         samples, share = self.n_rho
-        return max(1, int(share * samples))
+        return max(1, int(share * samples + 1e-9))  # 0.7 · 90 is 62.99999999999999
 
     STATIC: ClassVar[tuple[str, ...]] = (*CONTINUOUS_STATIC, "n_rho", "entropy_from_single_sample")
     RULES: ClassVar[tuple[Rule, ...]] = CONTINUOUS_RULES

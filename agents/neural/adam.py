@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numba import njit
 from torch import Tensor
 
 #: lrₜ and εₜ are computed for so many steps at a time.
@@ -43,13 +44,15 @@ class Adam:
         self._values, self._gradients = values, gradients
         self._settings = settings
         self.moments = values.new_zeros(2, *values.shape)
-        self._m, self._v = self.moments
-        self._scratch = torch.empty_like(values)
         betas = np.array([one.betas for one in settings])
-        self._one_minus_beta1 = self._column(1 - betas[:, 0])
-        self._one_minus_beta2 = self._column(1 - betas[:, 1])
+        self._one_minus_betas = [self._column(1 - betas[:, moment]) for moment in (0, 1)]
         self.steps = 0
         self._schedule: list[tuple[Tensor, Tensor]] = []
+        self._scratch = torch.empty_like(values)
+        self._arrays: Any = None  # the same memory, on the processor
+        if values.device.type == "cpu":
+            tensors = (values, gradients, *self.moments, *self._one_minus_betas)
+            self._arrays = tuple(tensor.numpy() for tensor in tensors)
 
     def step(self) -> None:
         """One step of every row."""
@@ -58,11 +61,14 @@ class Adam:
             self._schedule = self._schedule_from(self.steps - position)
         negative_lr, eps = self._schedule[position]
         self.steps += 1
-        g, scratch = self._gradients, self._scratch
-        self._m.lerp_(g, self._one_minus_beta1)
-        self._v.lerp_(torch.mul(g, g, out=scratch), self._one_minus_beta2)
-        torch.sqrt(self._v, out=scratch).add_(eps)
-        torch.div(self._m, scratch, out=scratch)
+        if self._arrays is not None:
+            _step(negative_lr.numpy(), eps.numpy(), *self._arrays)
+            return
+        (m, v), g, scratch = self.moments, self._gradients, self._scratch
+        m.lerp_(g, self._one_minus_betas[0])
+        v.lerp_(torch.mul(g, g, out=scratch), self._one_minus_betas[1])
+        torch.sqrt(v, out=scratch).add_(eps)
+        torch.div(m, scratch, out=scratch)
         self._values.addcmul_(scratch, negative_lr)
 
     def state_dict(self, rows: slice) -> dict[str, Any]:
@@ -88,3 +94,25 @@ class Adam:
     def _column(self, numbers: np.ndarray) -> Tensor:
         column = torch.from_numpy(numbers).to(self._values)
         return column.unsqueeze(-1)
+
+
+@njit(cache=True, error_model="numpy")
+def _step(
+    negative_lr: np.ndarray,
+    eps: np.ndarray,
+    values: np.ndarray,
+    gradients: np.ndarray,
+    m: np.ndarray,
+    v: np.ndarray,
+    one_minus_beta1: np.ndarray,
+    one_minus_beta2: np.ndarray,
+) -> None:
+    """One step of every row, in one pass over the memory."""
+    for n in range(len(values)):
+        rate1, rate2 = one_minus_beta1[n, 0], one_minus_beta2[n, 0]
+        factor, least = negative_lr[n, 0], eps[n, 0]
+        row, g, m_row, v_row = values[n], gradients[n], m[n], v[n]
+        for i in range(len(row)):
+            m_row[i] += (g[i] - m_row[i]) * rate1
+            v_row[i] += (g[i] * g[i] - v_row[i]) * rate2
+            row[i] += m_row[i] / (np.sqrt(v_row[i]) + least) * factor

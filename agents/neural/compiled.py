@@ -114,7 +114,14 @@ class _Place:
 
 
 @njit(cache=True, error_model="numpy")
-def _forward(values, widths, relu, x, hidden, y):  # type: ignore[no-untyped-def]
+def _forward(
+    values: np.ndarray,
+    widths: np.ndarray,
+    relu: bool,
+    x: np.ndarray,
+    hidden: np.ndarray,
+    y: np.ndarray,
+) -> None:
     """Every layer of every network."""
     layers, batch = len(widths) - 1, x.shape[1]
     for n in range(len(values)):
@@ -147,7 +154,17 @@ def _forward(values, widths, relu, x, hidden, y):  # type: ignore[no-untyped-def
 
 
 @njit(cache=True, error_model="numpy")
-def _backward(values, widths, relu, x, hidden, d_y, here, before, gradients):  # type: ignore[no-untyped-def]
+def _backward(
+    values: np.ndarray,
+    widths: np.ndarray,
+    relu: bool,
+    x: np.ndarray,
+    hidden: np.ndarray,
+    d_y: np.ndarray,
+    here: np.ndarray,
+    before: np.ndarray,
+    gradients: np.ndarray,
+) -> None:
     """dW = xᵀ D and db = Σ D of every layer, D of the layer before from D."""
     layers, batch, rows = len(widths) - 1, x.shape[1], d_y.shape[1]
     for n in range(len(values)):
@@ -178,7 +195,16 @@ def _backward(values, widths, relu, x, hidden, d_y, here, before, gradients):  #
 
 
 @njit(cache=True, error_model="numpy")
-def _input_gradient(values, widths, relu, hidden, d_y, here, before, d_x):  # type: ignore[no-untyped-def]
+def _input_gradient(
+    values: np.ndarray,
+    widths: np.ndarray,
+    relu: bool,
+    hidden: np.ndarray,
+    d_y: np.ndarray,
+    here: np.ndarray,
+    before: np.ndarray,
+    d_x: np.ndarray,
+) -> None:
     """D Wᵀ through every layer."""
     layers, rows = len(widths) - 1, d_y.shape[1]
     total = 0
@@ -205,7 +231,9 @@ def _input_gradient(values, widths, relu, hidden, d_y, here, before, d_x):  # ty
 
 
 @njit(cache=True, error_model="numpy")
-def _through(weight, relu, source, d, flat):  # type: ignore[no-untyped-def]
+def _through(
+    weight: np.ndarray, relu: bool, source: np.ndarray, d: np.ndarray, flat: np.ndarray
+) -> np.ndarray:
     """D of the layer before, (D Wᵀ) f'(x), in the memory of `flat`."""
     rows, reads = source.shape
     out = flat.reshape(-1)[: rows * reads].reshape((rows, reads))

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from numba import njit
 from torch import Tensor
 
 from agents.neural.adam import Adam, AdamSettings
@@ -68,6 +69,7 @@ class Critics:
         self._adam = Adam(self._nets.values, self._nets.gradients, each)
         self._tau = tau.repeat_interleave(copies, 0)
         self.loss = rows.new_zeros(self._members)
+        self._on_processor = rows.device.type == "cpu"
 
     def input(self, batch: int, states: int, actions: int) -> CriticInput:
         """A place for B inputs of each critic: `states` numbers, then `actions`."""
@@ -94,6 +96,13 @@ class Critics:
         """
         q = self.values(x)
         M, K, B, _ = q.shape
+        if self._on_processor:
+            d_q = torch.zeros_like(q)
+            which = _NONE if taken is None else taken.numpy()
+            _regression(q.numpy(), y.numpy(), which, huber, d_q.numpy(), self.loss.numpy())
+            self._nets.backward(d_q.view(M * K, B, -1))
+            self._adam.step()
+            return
         y = y.view(M, 1, B, 1)
         if taken is None:
             error = q - y
@@ -107,14 +116,18 @@ class Critics:
         self._nets.backward(d_q.view(M * K, B, -1))
         self._adam.step()
         loss = slope * (2 * error - slope) if huber else error.square_()
-        self.loss = loss.sum((1, 2, 3)).div_(B)
+        self.loss.copy_(loss.sum((1, 2, 3)).div_(B))
 
     def lowest_gradient(self, q: Tensor, d_lowest: float) -> tuple[Tensor, Tensor]:
         """min_k Q_k [M, B] of the last `values`, and Σ_k dL/dx_k [M, B, in] where dL/dmin is
         `d_lowest` for every state."""
-        least, which = q.min(1, keepdim=True)
+        if self._on_processor:
+            least, d_q = q.new_empty(q.shape[0], q.shape[2]), torch.zeros_like(q)
+            _lowest(q.numpy(), d_lowest, least.numpy(), d_q.numpy())
+            return least, self.input_gradient(d_q)
+        lowest, which = q.min(1, keepdim=True)
         d_q = torch.zeros_like(q).scatter_(1, which, d_lowest)
-        return least[:, 0, :, 0], self.input_gradient(d_q)
+        return lowest[:, 0, :, 0], self.input_gradient(d_q)
 
     def input_gradient(self, d_q: Tensor) -> Tensor:
         """Σ_k dL/dx_k [M, B, in] at the last `values`, given dL/dQ [M, K, B, outputs]."""
@@ -157,3 +170,44 @@ class Critics:
             for name, array in shape.named(values[rows]).items():
                 params[f"{owner}_{name}"] = array
         return params
+
+
+_NONE: np.ndarray = np.zeros((0, 0), np.int64)
+
+
+@njit(cache=True, error_model="numpy")
+def _regression(
+    q: np.ndarray,
+    y: np.ndarray,
+    taken: np.ndarray,
+    huber: bool,
+    d_q: np.ndarray,
+    loss: np.ndarray,
+) -> None:
+    """`Critics.regress` from Q [M, K, B, outputs] to the loss [M] and dL/dQ, which comes as 0."""
+    M, K, B, _ = q.shape
+    one = q.dtype.type(1)
+    for m in range(M):
+        total = q.dtype.type(0)
+        for k in range(K):
+            for b in range(B):
+                a = taken[m, b] if len(taken) else 0
+                error = q[m, k, b, a] - y[m, b]
+                slope = min(max(error, -one), one) if huber else error
+                d_q[m, k, b, a] = 2 * slope / B
+                total += slope * (2 * error - slope)
+        loss[m] = total / B
+
+
+@njit(cache=True, error_model="numpy")
+def _lowest(q: np.ndarray, d_lowest: float, least: np.ndarray, d_q: np.ndarray) -> None:
+    """min_k of Q [M, K, B, 1] into [M, B], and its derivative, which comes as 0."""
+    M, K, B, _ = q.shape
+    for m in range(M):
+        for b in range(B):
+            which = 0
+            for k in range(1, K):
+                if q[m, k, b, 0] < q[m, which, b, 0]:
+                    which = k
+            least[m, b] = q[m, which, b, 0]
+            d_q[m, which, b, 0] = d_lowest

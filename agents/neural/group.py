@@ -7,8 +7,8 @@ have had anyway.
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable, Iterator, Sequence
+import math
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, NamedTuple
 
 import gymnasium
@@ -27,6 +27,9 @@ _GPU_CHECK_INTERVAL = 64
 
 class LearnerGroup:
     """See `agents.group.GroupAgent`; slots are members. A subclass names its learner.
+
+    Denormal numbers are taken for 0 within: the moments of dead units decay into them, and they
+    are slow to compute with. That is a mode of the processor, so it is left again outside.
 
     Attributes:
         diverged: slot -> which number stopped being finite; the loop takes entries out.
@@ -86,27 +89,27 @@ class LearnerGroup:
 
     def act(self, observations: _BySlot, slots: Sequence[int], *, explore: bool) -> Any:
         """Actions [M, ...] of the action space."""
-        space = self._action_space
-        actions = np.zeros((self._size, *(space.shape or ())), dtype=space.dtype)
-        if not self._live:
-            return actions
+        space, live = self._action_space, self._live
+        if not live:
+            return np.zeros((self._size, *(space.shape or ())), dtype=space.dtype)
         if self._loaded:
             self._end_loading()
-        # a slot that is not asked for may have no observation yet
-        anything = observations[slots[0]]
-        seen = [observations[slot] for slot in self._live]
-        with _denormals_flushed():
-            drawn = self._learner.act(
-                np.stack([anything if one is None else one for one in seen]), explore=explore
-            )
+        seen = [observations[slot] for slot in live]
+        if len(slots) < len(live):  # a slot that is not asked for may have no observation yet
+            anything = observations[slots[0]]
+            seen = [anything if one is None else one for one in seen]
+        torch.set_flush_denormal(True)
+        try:
+            drawn = self._learner.act(np.array(seen), explore=explore)
+        finally:
+            torch.set_flush_denormal(False)
         if self._first_action is not None:
-            actions[self._live] = drawn + self._first_action
-            return actions
-        finite = np.isfinite(drawn).reshape(len(drawn), -1).all(1)
-        if not finite.all():
-            self._part_with(finite, "the action")
-            drawn = drawn[finite]
-        actions[self._live] = drawn.reshape(len(drawn), *actions.shape[1:])
+            drawn = drawn + self._first_action
+        drawn = drawn.reshape(len(live), *(space.shape or ()))
+        if len(live) == self._size:
+            return drawn.astype(space.dtype, copy=False)
+        actions = np.zeros((self._size, *drawn.shape[1:]), dtype=space.dtype)
+        actions[live] = drawn
         return actions
 
     def observe(
@@ -127,18 +130,25 @@ class LearnerGroup:
         if self._loaded:
             self._end_loading()
         live, learner = self._live, self._learner
-        taken = np.asarray(actions)[live]
-        with _denormals_flushed():
+        taken = np.asarray(actions)
+        if len(live) < self._size:
+            taken = taken[live]
+        if self._first_action is not None:
+            taken = taken - self._first_action
+        torch.set_flush_denormal(True)
+        try:
             learner.store(
-                np.stack([observations[slot] for slot in live]),
-                taken if self._first_action is None else taken - self._first_action,
+                np.array([observations[slot] for slot in live]),
+                taken,
                 np.array([rewards[slot] for slot in live]),
-                np.stack([next_observations[slot] for slot in live]),
+                np.array([next_observations[slot] for slot in live]),
                 np.array([terminated[slot] for slot in live]),
             )
             for _ in range(learner.updates_due):
                 if self._live:
                     self._update()
+        finally:
+            torch.set_flush_denormal(False)
 
     def _update(self) -> None:
         learner = self._learner
@@ -146,8 +156,11 @@ class LearnerGroup:
         if self._listeners:
             self._report()
         if learner.updates % self._check_interval == 0:
-            for reason, loss in learner.losses().items():
-                if not np.isfinite(loss.sum()):
+            losses = learner.losses()
+            if math.isfinite(sum(loss.sum() for loss in losses.values())):
+                return
+            for reason, loss in losses.items():
+                if not np.isfinite(loss).all():
                     self._part_with(np.isfinite(loss), reason)
                     break  # who is left has finite losses, or is found at the next update
 
@@ -264,16 +277,3 @@ def _device(settings: Any, device: str) -> str:
     if wanted.startswith("cuda") and not torch.cuda.is_available():
         raise AgentRefused(f"no GPU is available for device {wanted!r}")
     return wanted
-
-
-@contextlib.contextmanager
-def _denormals_flushed() -> Iterator[None]:
-    """The moments of dead units decay into numbers that are slow to compute with: take 0.
-
-    A mode of the processor, not of torch, so it is left again for everything else.
-    """
-    torch.set_flush_denormal(True)
-    try:
-        yield
-    finally:
-        torch.set_flush_denormal(False)

@@ -109,7 +109,6 @@ class Learner(ABC):
 
     # -- acting
 
-    @torch.no_grad()
     def act(self, observations: np.ndarray, *, explore: bool) -> np.ndarray:
         """Actions of all members, as replay stores them: [M, A] or int64 [M]."""
         if explore and self.steps < self._static.uniform_exploration_steps:

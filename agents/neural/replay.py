@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from numba import njit
 from torch import Tensor
 
 from agents.neural.frames import Frames
@@ -73,6 +74,9 @@ class Replay:
         self._flat_gathered = self._gathered.view(-1, width)
         self._batch = self._batch_views(self._gathered, row_states)
         self._byte_scale = byte_scale or 1
+        self._arrays: Any = None  # rows and batch on the processor, where nothing else is kept
+        if device == "cpu" and self._frames is None:
+            self._arrays = self._rows.numpy(), self._gathered.numpy()
         if self._frames is not None:
             self._bytes = self._rows.new_empty(M, 2, batch_size, state_width, dtype=torch.uint8)
             both = self._floats = torch.empty_like(self._bytes, dtype=dtype)
@@ -87,6 +91,24 @@ class Replay:
         terminated: np.ndarray,
     ) -> None:
         """One transition of each member: [M, I], [M, A], [M], [M, I], [M]."""
+        if self._arrays is not None:
+            rows: np.ndarray = self._arrays[0]
+            _put(rows, self._next, observations, actions, rewards, next_observations, terminated)
+        else:
+            self._stage(observations, actions, rewards, next_observations, terminated)
+            self._rows[:, self._next].copy_(self._staged)
+        self._next = (self._next + 1) % self.capacity
+        self.size = min(self.size + 1, self.capacity)
+
+    def _stage(
+        self,
+        observations: np.ndarray,
+        actions: np.ndarray,
+        rewards: np.ndarray,
+        next_observations: np.ndarray,
+        terminated: np.ndarray,
+    ) -> None:
+        """Lays a transition out as a row; frames go where they belong."""
         row, A = self._staging, self._action_width
         I = 0 if self._frames is not None else self._state_width  # noqa: E741
         if self._frames is None:
@@ -97,9 +119,6 @@ class Replay:
         row[:, I : I + A] = actions
         row[:, -2] = rewards
         row[:, -1] = 1 - terminated.astype(np.float32)
-        self._rows[:, self._next].copy_(self._staged)
-        self._next = (self._next + 1) % self.capacity
-        self.size = min(self.size + 1, self.capacity)
 
     def sample(self) -> Batch:
         """A batch of every member, from its own stream."""
@@ -107,8 +126,12 @@ class Replay:
             for member, generator in enumerate(self._generators):
                 self._drawn[:, member] = generator.random((_INDEX_BLOCK, self._batch_size))
             self._used = 0
-        places = (self._drawn[self._used] * self.size).astype(np.int64)
+        drawn = self._drawn[self._used]
         self._used += 1
+        if self._arrays is not None:
+            _gather(drawn, self.size, *self._arrays)
+            return self._batch
+        places = (drawn * self.size).astype(np.int64)
         if self._frames is not None:
             self._frames.gather(places, self._bytes)
             self._floats.copy_(self._bytes)
@@ -150,3 +173,37 @@ class Replay:
         self._generators[member].bit_generator.state = state["generator"]
         self._used = _INDEX_BLOCK - len(state["drawn"])
         self._drawn[self._used :, member] = state["drawn"]
+
+
+@njit(cache=True)
+def _put(
+    rows: np.ndarray,
+    place: int,
+    observations: np.ndarray,
+    actions: np.ndarray,
+    rewards: np.ndarray,
+    next_observations: np.ndarray,
+    terminated: np.ndarray,
+) -> None:
+    """A transition of each member into its row."""
+    I, A = observations.shape[1], actions.shape[1]  # noqa: E741
+    for m in range(len(rows)):
+        row = rows[m, place]
+        for i in range(I):
+            row[i] = observations[m, i]
+            row[I + A + i] = next_observations[m, i]
+        for i in range(A):
+            row[I + i] = actions[m, i]
+        row[2 * I + A] = rewards[m]
+        row[2 * I + A + 1] = 0 if terminated[m] else 1
+
+
+@njit(cache=True)
+def _gather(drawn: np.ndarray, size: int, rows: np.ndarray, batch: np.ndarray) -> None:
+    """The rows at `drawn` [M, B] in [0, 1), of `size` that there are."""
+    M, B, W = batch.shape
+    for m in range(M):
+        for b in range(B):
+            row = rows[m, int(drawn[m, b] * size)]
+            for i in range(W):
+                batch[m, b, i] = row[i]

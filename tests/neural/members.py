@@ -20,6 +20,7 @@ from agents.soft_actor_critic.settings import SACDiscreteSettings, SACSettings
 from agents.td3.settings import TD3Settings
 from agents.vac.settings import VACDiscreteSettings, VACSettings
 
+GAMMA = 0.97
 OBSERVATIONS = gymnasium.spaces.Box(-1.0, 1.0, (3,), np.float32)
 BOX = gymnasium.spaces.Box(np.array([-2, 0], np.float32), np.array([2, 1], np.float32))
 CHOICE = gymnasium.spaces.Discrete(3, start=1)
@@ -41,7 +42,11 @@ def mixed(base: NeuralSettings, members: int) -> list[NeuralSettings]:
             "exploration_noise": float(rng.uniform(0, 0.5)),
             "target_noise": float(rng.uniform(0, 0.5)),
             "epsilon_min": float(rng.uniform(0, 0.5)),
+            "epsilon": 1 - 0.04 * i,
             "epsilon_steps": 100 + 50 * i,
+            "target_noise_clip": 0.1 * (i + 1),
+            "clip_stddev": (1000.0, -1.0, 3.0)[i % 3],
+            "adam_eps": 10.0 ** -(4 + i % 5),
         }
         known = {name: fields[name] for name in base.__struct_fields__}
         settings.append(type(base)(**known))
@@ -62,7 +67,7 @@ def batch(
         settings,
         observations,
         actions,
-        gamma=0.97,
+        gamma=GAMMA,
         rngs=[np.random.default_rng(seed) for seed in seeds],
         dtype=dtype,
     )

@@ -86,6 +86,41 @@ def test_saving_changes_nothing() -> None:
     assert pickle.loads(before)["steps"] == 100
 
 
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_members_that_leave_together_leave_the_others_alone(variant: str) -> None:
+    everybody, leaving, staying = list(range(6)), [4, 1, 2], [0, 3, 5]
+    agent, world, _ = train(variant, everybody, steps=60)
+    left, left_world, _ = train(variant, everybody, steps=60)
+    left.freeze(leaving)
+    assert left.live == tuple(staying)
+    frozen = pickle.dumps([(left.state_dict(m), left.metrics(m)) for m in leaving])
+    for member in everybody:
+        assert equal_states(left.state_dict(member), agent.state_dict(member))
+
+    expected, actual = np.stack(world.run(agent, 60)), np.stack(left_world.run(left, 60))
+    assert actual[:, staying].tobytes() == expected[:, staying].tobytes()
+    for member in staying:
+        assert equal_states(left.state_dict(member), agent.state_dict(member))
+        assert left.metrics(member) == agent.metrics(member)
+    assert pickle.dumps([(left.state_dict(m), left.metrics(m)) for m in leaving]) == frozen
+
+
+@pytest.mark.parametrize("variant", ["VAC", "GreedyAC", "FKL", "TD3", "DQN"])
+def test_members_that_diverge_together_leave_together(variant: str) -> None:
+    agent, world, _ = train(variant, [0, 1, 2, 3], steps=60)
+    poisoned, poisoned_world, _ = train(variant, [0, 1, 2, 3], steps=60)
+    for member in range(4):
+        state = poisoned.state_dict(member)
+        if member in (0, 2):
+            state["critics"]["values"][:] = np.nan
+        poisoned.load_state_dict(member, state)
+    expected, actual = np.stack(world.run(agent, 40)), np.stack(poisoned_world.run(poisoned, 40))
+    assert sorted(poisoned.diverged) == [0, 2] and poisoned.live == (1, 3)
+    for member in (1, 3):
+        assert actual[:, member].tobytes() == expected[:, member].tobytes()
+        assert equal_states(poisoned.state_dict(member), agent.state_dict(member))
+
+
 @pytest.mark.parametrize("variant", ["pathwise", "likelihood", "discrete"])
 def test_a_member_that_diverges_leaves_the_others_alone(variant: str) -> None:
     agent, world, _ = train(variant, [0, 1, 2, 3], steps=200)

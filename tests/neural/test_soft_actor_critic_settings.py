@@ -10,8 +10,8 @@ from typing import Any
 import msgspec
 import pytest
 
+import agents
 from agents.neural.policies.factory import CONTINUOUS, DISCRETE
-from agents.neural.settings import NeuralSettings
 from agents.soft_actor_critic.settings import SACDiscreteSettings, SACSettings
 from experiment.agent_file import build_grid, check_rules
 from experiment.errors import ConfigError
@@ -61,17 +61,116 @@ def test_joined_fields() -> None:
     assert SACSettings().gradient is True and SACSettings(baseline_actions=-1).baseline == 0
 
 
-@pytest.mark.parametrize("file", sorted(CONFIG.glob("SAC*.json")), ids=lambda file: file.stem)
+@pytest.mark.parametrize("file", sorted(CONFIG.glob("*.json")), ids=lambda file: file.stem)
 def test_agent_files_are_grids(file: Path) -> None:
     content = msgspec.json.decode(file.read_bytes())
-    kinds: dict[str, type[NeuralSettings]] = {
-        "SAC": SACSettings,
-        "SACDiscrete": SACDiscreteSettings,
-    }
-    settings = kinds[content["agent_name"]]
+    settings = agents.settings_type(content["agent_name"])
     for note in ("$schema", "$comment"):
         content.pop(note, None)
     assert build_grid(content, settings, file.name).size >= 1
+
+
+#: Lists that every file of the published code has, and those of one agent; an index means there
+#: the setting that it means here.
+PUBLISHED: dict[str, Any] = {
+    "replay_capacity": [100000],
+    "batch_size": [32],
+    "tau": [0.01],
+    "betas": [[0.9, 0.999]],
+    "target_update_interval": [1],
+    "hidden_dim": [64],
+    "weight_init": ["xavier_uniform"],
+    "clip_stddev": [1000],
+    "cuda": [False],
+}
+SWEPT: dict[str, Any] = {
+    "critic_lr": [1e-1, 1e-2, 1e-3, 1e-4, 1e-5],
+    "actor_lr_scale": [1e-3, 1e-2, 1e-1, 1.0, 2.0, 10.0],
+}
+ALPHA: dict[str, Any] = {"alpha": [0.001, 0.01, 0.1, 1.0, 10.0]}
+TUNED: dict[str, Any] = {"alpha_lr": [0.0], "automatic_entropy_tuning": [False]}
+SOFT: dict[str, Any] = {"num_hidden": [3], "soft_q": [True], "double_q": [True]}
+CHOSEN: dict[str, Any] = {
+    "clip_actions": [True],
+    "reparam_baseline": [[True, 0]],
+    "num_samples": [1],
+    "soft_q": [True],
+    "double_q": [True],
+    "policy_type": ["SquashedGaussian"],
+    "uniform_exploration_steps": [0],
+    "steps_before_learning": [1000],
+}
+
+
+@pytest.mark.parametrize(
+    ("agent", "size", "parameters"),
+    [
+        (
+            "GreedyAC",
+            150,
+            ALPHA | {"policy_type": ["Gaussian"]} | SWEPT | {"n_rho": [[30, 0.1]]},
+        ),
+        ("GreedyACDiscrete", 30, {"policy_type": ["Softmax"]} | SWEPT),
+        (
+            "SAC",
+            150,
+            SOFT
+            | {"reparameterized": [True], "num_samples": [1], "baseline_actions": [0]}
+            | ALPHA
+            | {"policy_type": ["SquashedGaussian"]}
+            | SWEPT
+            | TUNED,
+        ),
+        ("SACDiscrete", 150, SOFT | ALPHA | {"policy_type": ["Softmax"]} | SWEPT | TUNED),
+        (
+            "VAC",
+            150,
+            {"reparameterized": [False]}
+            | ALPHA
+            | {"policy_type": ["Gaussian"]}
+            | SWEPT
+            | {"num_samples": [30]},
+        ),
+        ("VACDiscrete", 150, ALPHA | {"policy_type": ["Softmax"]} | SWEPT | {"num_samples": [30]}),
+        (
+            "FKL",
+            150,
+            ALPHA | {"policy_type": ["Gaussian"]} | SWEPT | {"num_samples": [30]},
+        ),
+        (
+            "SAC",
+            1,
+            CHOSEN | {"alpha": [0.1], "critic_lr": [1e-2], "actor_lr_scale": [0.1]} | TUNED,
+        ),
+        (
+            "SAC",
+            80,
+            CHOSEN
+            | {
+                "alpha": [0.001, 0.01, 0.1, 1.0],
+                "critic_lr": [1e-1, 1e-2, 1e-3, 1e-4, 1e-5],
+                "actor_lr_scale": [1e-2, 1e-1, 1.0, 10.0],
+            }
+            | TUNED,
+        ),
+    ],
+)
+def test_published_files_are_accepted(agent: str, size: int, parameters: dict[str, Any]) -> None:
+    content = {"agent_name": agent, "parameters": PUBLISHED | parameters}
+    grid = build_grid(content, agents.settings_type(agent), "published.json")
+    assert grid.size == size
+    for name, values in parameters.items():
+        assert grid.setting(size - 1)[name] == values[-1]
+
+
+@pytest.mark.parametrize(
+    "agent", ["GreedyAC", "GreedyACDiscrete", "SAC", "SACDiscrete", "VAC", "VACDiscrete"]
+)
+def test_the_shipped_sweeps_are_the_published_ones(agent: str) -> None:
+    content = msgspec.json.decode((CONFIG / f"{agent}_sweep.json").read_bytes())
+    axes = {name: values for name, values in content["parameters"].items() if len(values) > 1}
+    published = SWEPT if agent == "GreedyACDiscrete" else ALPHA | SWEPT
+    assert list(axes.items()) == list(published.items())
 
 
 def test_settings_need_no_torch() -> None:

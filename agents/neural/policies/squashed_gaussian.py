@@ -11,8 +11,11 @@ faster than numbers. A factor `alpha` is a power of 2: whether torch fuses it do
 from __future__ import annotations
 
 import math
+from typing import Any
 
+import numpy as np
 import torch
+from numba import njit
 from torch import Tensor
 
 from agents.neural.policies.base import (
@@ -41,10 +44,20 @@ class SquashedGaussian:
             torch.tensor(value, dtype=box.low.dtype, device=box.low.device)
             for value in (1.0, -2.0, 0.0, self._log_prob_constant(box))
         )
+        self._log_constant = self._log_prob_constant(box)
+        self._on_processor = box.low.device.type == "cpu"
+        if self._on_processor:
+            columns = (self._lowest, self._highest, box.centre, box.scale)
+            self._law: Any = [column.reshape(-1).numpy() for column in columns]
         # the largest |y| whose atanh is a number
         self._limit = 1 - torch.finfo(box.low.dtype).eps
 
     def draw(self, h: Tensor, noise: Noise) -> Tensor:
+        if self._on_processor:
+            epsilon = noise.normal(h.shape[1], self._dimensions)
+            action = torch.empty_like(epsilon)
+            _draw(h.numpy(), epsilon.numpy(), action.numpy(), *self._law)
+            return action
         mean, _, log_stddev = self._parameters(h)
         x = log_stddev.exp_().mul_(noise.normal(h.shape[1], self._dimensions)).add_(mean)
         return self._in_box(x.tanh_())
@@ -53,6 +66,8 @@ class SquashedGaussian:
         return self._in_box(h.narrow(-1, 0, self._dimensions).tanh())
 
     def reparameterised(self, h: Tensor, noise: Noise) -> tuple[Tensor, Tensor, PathwiseBackward]:
+        if self._on_processor:
+            return self._compiled(h, noise.normal(h.shape[1], self._dimensions))
         mean, clipped, log_stddev = self._parameters(h)
         epsilon = noise.normal(h.shape[1], self._dimensions)
         deviation = log_stddev.exp().mul_(epsilon)
@@ -68,6 +83,22 @@ class SquashedGaussian:
             return self._join(d_x, (d_x * deviation).sub_(d_log_prob), clipped)
 
         return self._in_box(y), self._log_prob(epsilon * epsilon, log_stddev, x), backward
+
+    def _compiled(self, h: Tensor, epsilon: Tensor) -> tuple[Tensor, Tensor, PathwiseBackward]:
+        """`reparameterised` in one pass over its rows, and one back."""
+        y, action, deviation = torch.empty((3, *epsilon.shape), dtype=h.dtype)
+        log_prob, free = h.new_empty(h.shape[:2]), torch.empty_like(y, dtype=torch.bool)
+        kept: Any = (y.numpy(), deviation.numpy(), free.numpy())
+        law: Any = (action.numpy(), log_prob.numpy(), self._log_constant, *self._law)
+        _reparameterise(h.numpy(), epsilon.numpy(), *(kept + law))
+
+        def backward(d_action: Tensor, d_log_prob: Tensor) -> Tensor:
+            d_h = torch.empty_like(h)
+            ends = d_action.numpy(), d_log_prob.numpy(), d_h.numpy()
+            _reparameterise_backward(*ends, self._law[-1], *kept)
+            return d_h
+
+        return action, log_prob, backward
 
     def likelihood(self, h: Tensor, action: Tensor) -> tuple[Tensor, LikelihoodBackward]:
         """At the edge of the box, where x = ±∞, the likelihood is that of the last y inside."""
@@ -120,3 +151,83 @@ class SquashedGaussian:
     def _join(self, d_mean: Tensor, d_log_stddev: Tensor, clipped: Tensor) -> Tensor:
         """dL/dh; what was clipped has no gradient."""
         return torch.cat((d_mean, d_log_stddev.masked_fill_(clipped, self._zero)), -1)
+
+
+@njit(cache=True, error_model="numpy")
+def _draw(
+    h: np.ndarray,
+    epsilon: np.ndarray,
+    action: np.ndarray,
+    lowest: np.ndarray,
+    highest: np.ndarray,
+    centre: np.ndarray,
+    scale: np.ndarray,
+) -> None:
+    """Actions [M, B, A] of h [M, B, 2 A] and noise; bounds of ln σ are by member."""
+    M, B, A = action.shape
+    for m in range(M):
+        for b in range(B):
+            for d in range(A):
+                log_stddev = min(max(h[m, b, A + d], lowest[m]), highest[m])
+                x = h[m, b, d] + np.exp(log_stddev) * epsilon[m, b, d]
+                action[m, b, d] = centre[d] + scale[d] * np.tanh(x)
+
+
+@njit(cache=True, error_model="numpy")
+def _reparameterise(
+    h: np.ndarray,
+    epsilon: np.ndarray,
+    y: np.ndarray,
+    deviation: np.ndarray,
+    free: np.ndarray,
+    action: np.ndarray,
+    log_prob: np.ndarray,
+    constant: float,
+    lowest: np.ndarray,
+    highest: np.ndarray,
+    centre: np.ndarray,
+    scale: np.ndarray,
+) -> None:
+    """Also y = tanh x, σ ε, whether ln σ is free of its bounds, and ln π(a)."""
+    M, B, A = action.shape
+    half, two = h.dtype.type(0.5), h.dtype.type(2)
+    for m in range(M):
+        for b in range(B):
+            negative = h.dtype.type(-constant)
+            for d in range(A):
+                noise, raw = epsilon[m, b, d], h[m, b, A + d]
+                log_stddev = min(max(raw, lowest[m]), highest[m])
+                free[m, b, d] = raw == log_stddev
+                deviation[m, b, d] = np.exp(log_stddev) * noise
+                x = h[m, b, d] + deviation[m, b, d]
+                size = abs(x)
+                size += np.log1p(np.exp(-two * size))
+                negative += log_stddev + half * noise * noise - two * size
+                y[m, b, d] = np.tanh(x)
+                action[m, b, d] = centre[d] + scale[d] * y[m, b, d]
+            log_prob[m, b] = -negative
+
+
+@njit(cache=True, error_model="numpy")
+def _reparameterise_backward(
+    d_action: np.ndarray,
+    d_log_prob: np.ndarray,
+    d_h: np.ndarray,
+    scale: np.ndarray,
+    y: np.ndarray,
+    deviation: np.ndarray,
+    free: np.ndarray,
+) -> None:
+    """dL/dh. x = μ + σ ε at fixed ε: ln N moves by -d ln σ alone, the rest by way of x."""
+    M, B, A = y.shape
+    zero, one, two = y.dtype.type(0), y.dtype.type(1), y.dtype.type(2)
+    for m in range(M):
+        for b in range(B):
+            d_log = d_log_prob[m, b]
+            for d in range(A):
+                at = y[m, b, d]
+                # da/dx = scale (1 - tanh² x), and d/dx of -ln(1 - tanh² x) is 2 tanh x
+                d_x = (one - at * at) * scale[d] * d_action[m, b, d] + two * at * d_log
+                d_h[m, b, d] = d_x
+                d_log_stddev = d_x * deviation[m, b, d] - d_log
+                d_h[m, b, A + d] = d_log_stddev if free[m, b, d] else zero
