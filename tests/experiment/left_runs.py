@@ -28,7 +28,8 @@ def train(
         if saved is not None:
             training.load_state_dict(0, pickle.loads(saved))
         _train_until(training, until)
-        saved = pickle.dumps(training.state_dict(0))
+        if until is not None:
+            saved = pickle.dumps(training.state_dict(0))
         training.close()
     results = orjson.loads(orjson.dumps(record.json_safe(training.members[0].results())))
     arrays = training.members[0].step_arrays.encode(training.agent.learned_params(0))
