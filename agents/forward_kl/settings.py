@@ -8,8 +8,8 @@ from msgspec import Meta
 
 from agents.base import Rule
 from agents.neural.policy_settings import (
-    CONTINUOUS_RULES,
     CONTINUOUS_STATIC,
+    LIKELIHOOD_RULES,
     ContinuousPolicySettings,
 )
 
@@ -27,4 +27,4 @@ class FKLSettings(ContinuousPolicySettings, frozen=True, kw_only=True):
     ] = True
 
     STATIC: ClassVar[tuple[str, ...]] = (*CONTINUOUS_STATIC, "num_samples")
-    RULES: ClassVar[tuple[Rule, ...]] = CONTINUOUS_RULES
+    RULES: ClassVar[tuple[Rule, ...]] = LIKELIHOOD_RULES

@@ -9,8 +9,8 @@ from msgspec import Meta
 from agents.base import Rule
 from agents.neural import settings as neural
 from agents.neural.policy_settings import (
-    CONTINUOUS_RULES,
     CONTINUOUS_STATIC,
+    LIKELIHOOD_RULES,
     ContinuousPolicySettings,
     SoftmaxSettings,
 )
@@ -38,7 +38,7 @@ class GreedyACSettings(ContinuousPolicySettings, frozen=True, kw_only=True):
         return max(1, int(share * samples + 1e-9))  # 0.7 · 90 is 62.99999999999999
 
     STATIC: ClassVar[tuple[str, ...]] = (*CONTINUOUS_STATIC, "n_rho", "entropy_from_single_sample")
-    RULES: ClassVar[tuple[Rule, ...]] = CONTINUOUS_RULES
+    RULES: ClassVar[tuple[Rule, ...]] = LIKELIHOOD_RULES
 
 
 class GreedyACDiscreteSettings(SoftmaxSettings, frozen=True, kw_only=True):

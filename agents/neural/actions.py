@@ -66,6 +66,8 @@ class VectorActions(Actions):
             num_components=static.num_components,
             share_std=static.share_std,
             hard=static.hard,
+            impl=static.impl,
+            lmbda=static.lmbda,
             dtype=setup.dtype,
             device=setup.device,
         )

@@ -13,8 +13,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from agents.neural.compiled import CompiledMLP
-from agents.neural.networks import StackedMLP, perceptrons
+from agents.neural.networks import Perceptrons, perceptrons
 from agents.neural.parameters import Activation, Shape
 from agents.neural.trunk import Trunk
 
@@ -22,9 +21,7 @@ _backward = torch.ops.aten.convolution_backward.default
 _relu_backward = torch.ops.aten.threshold_backward.default
 
 
-def stack(
-    shape: Shape, activation: Activation, values: Tensor
-) -> CompiledMLP | StackedMLP | StackedCNN:
+def stack(shape: Shape, activation: Activation, values: Tensor) -> Perceptrons | StackedCNN:
     """Networks of that shape on parameters [N, P]."""
     if shape.trunk is None:
         return perceptrons(shape, activation, values)
@@ -46,7 +43,7 @@ class StackedCNN:
         self.shape = shape
         self.values = values
         # torch's products: on so many features they are twice as fast as the compiled ones
-        self._perceptron = StackedMLP(shape, activation, values)
+        self._perceptron = perceptrons(shape, activation, values)
         self.gradients = self._perceptron.gradients
         self._picture, self._maps = trunk.picture, trunk.feature_maps
         self._pixels, self._outputs = trunk.inputs, trunk.outputs

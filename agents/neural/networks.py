@@ -18,14 +18,9 @@ from torch import Tensor
 
 from agents.neural.compiled import CompiledMLP
 from agents.neural.parameters import Activation, Shape
+from agents.neural.wide import WideMLP
 
 _DENSE = torch.contiguous_format
-
-
-def perceptrons(shape: Shape, activation: Activation, values: Tensor) -> CompiledMLP | StackedMLP:
-    """Perceptrons on parameters [N, P], with the arithmetic that suits where these are."""
-    kind = CompiledMLP if values.device.type == "cpu" else StackedMLP
-    return kind(shape, activation, values)
 
 
 class StackedMLP:
@@ -178,3 +173,17 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor, out: Tensor, scratch: Tensor
         torch.mul(x, weight.transpose(1, 2), out=scratch)
         return torch.sum(scratch, 2, keepdim=True, out=out).add_(bias)
     return torch.baddbmm(bias, x, weight, out=out)
+
+
+Perceptrons = CompiledMLP | WideMLP | StackedMLP
+
+#: From so many units on a layer is wide.
+_WIDE = 128
+
+
+def perceptrons(shape: Shape, activation: Activation, values: Tensor) -> Perceptrons:
+    """Perceptrons on parameters [N, P], with the arithmetic that suits where and what they are."""
+    if values.device.type != "cpu":
+        return StackedMLP(shape, activation, values)
+    wide = max(max(layer) for layer in shape.layers) >= _WIDE
+    return (WideMLP if wide else CompiledMLP)(shape, activation, values)

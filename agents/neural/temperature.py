@@ -36,10 +36,11 @@ class Temperature:
             target_entropy: [M, 1] H̄.
             adam: how it is tuned; None: it is not.
         """
-        self.alpha = alpha.clone()
         self.tuned = adam is not None
         self._target_entropy = target_entropy
         self._log_alpha = torch.log(alpha)
+        # where it is tuned, always what its logarithm says, before the first step too
+        self.alpha = torch.exp(self._log_alpha) if self.tuned else alpha.clone()
         self._gradient = torch.zeros_like(alpha)
         self._adam = Adam(self._log_alpha, self._gradient, adam) if adam is not None else None
 

@@ -125,6 +125,13 @@ class SACSettings(ContinuousPolicySettings, frozen=True, kw_only=True):
             ),
             'reparameterized "mixed" needs a mixture policy',
         ),
+        Rule(
+            ("lmbda", "reparameterized", "reparam_baseline"),
+            lambda lmbda, reparameterized, reparam_baseline: (
+                lmbda == -1 or (reparam_baseline or [reparameterized])[0] is False
+            ),
+            "lmbda == -1 unless reparameterized is false",
+        ),
     )
 
 

@@ -9,8 +9,8 @@ from msgspec import Meta
 from agents.base import Rule
 from agents.neural import settings as neural
 from agents.neural.policy_settings import (
-    CONTINUOUS_RULES,
     CONTINUOUS_STATIC,
+    LIKELIHOOD_RULES,
     ContinuousPolicySettings,
     SoftmaxSettings,
 )
@@ -36,7 +36,7 @@ class VACSettings(ContinuousPolicySettings, frozen=True, kw_only=True):
     ] = False
 
     STATIC: ClassVar[tuple[str, ...]] = (*CONTINUOUS_STATIC, "num_samples")
-    RULES: ClassVar[tuple[Rule, ...]] = CONTINUOUS_RULES
+    RULES: ClassVar[tuple[Rule, ...]] = LIKELIHOOD_RULES
 
 
 class VACDiscreteSettings(SoftmaxSettings, frozen=True, kw_only=True):

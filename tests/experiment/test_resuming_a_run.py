@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import pickle
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +13,7 @@ import pytest
 import xxhash
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from left_runs import train
 from sweep_runs import (
     LINEAR_AC,
     RANDOM,
@@ -25,14 +25,12 @@ from sweep_runs import (
     without_evaluation,
 )
 
-from experiment import record
 from experiment import run as run_module
 from experiment.checkpoint import Checkpoints
 from experiment.configuration import Experiment
 from experiment.errors import StorageError
 from experiment.folder import ResultFolder
 from experiment.loop import Training
-from experiment.manifest import Manifest
 from experiment.run import Options, Outcome, build_training, run_index
 from experiment.signals import on_stop_signal
 from experiment.step_arrays import NAMES
@@ -44,43 +42,6 @@ CASES: dict[str, tuple[Any, dict[str, Any]]] = {
     "classic control": (SARSA, {"env_name": "CartPole-v1", "observation_ranges": [[-3, 3]] * 4}),
     "random": (RANDOM, {"env_name": "Pendulum-v1"}),
 }
-
-
-def train(
-    experiment: Experiment, index: int, leave_at: list[int], names: tuple[str, ...] = ()
-) -> tuple[dict[str, Any], bytes]:
-    """Trains an index, in a new "process" after each of the timesteps `leave_at`."""
-    folder = ResultFolder(Path(), Manifest.of(experiment, 0))
-    saved: bytes | None = None
-    for until in [*sorted(leave_at), None]:
-        training = build_training(experiment, [folder.run(index)], Options(record=names))
-        if saved is not None:
-            training.load_state_dict(0, pickle.loads(saved))
-        train_until(training, until)
-        saved = pickle.dumps(training.state_dict(0))
-        training.close()
-    results = orjson.loads(orjson.dumps(record.json_safe(training.members[0].results())))
-    arrays = training.members[0].step_arrays.encode(training.agent.learned_params(0))
-    return {k: v for k, v in results.items() if k not in ("train_time", "eval_time")}, arrays
-
-
-def train_until(training: Training, until: int | None) -> None:
-    steps = training.timestep
-
-    def count() -> None:
-        nonlocal steps
-        steps += 1
-        training.stop = until is not None and steps >= until
-
-    training.on_step = count
-    while not training.finished and not training.stop:
-        if until is not None and training.timestep >= until:
-            return
-        if training.evaluation_is_due:
-            training.evaluate()
-        else:
-            training.advance(float("inf"))
-    training.stop = False
 
 
 UNDISTURBED: dict[str, tuple[dict[str, Any], bytes]] = {}

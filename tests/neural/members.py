@@ -47,6 +47,8 @@ def mixed(base: NeuralSettings, members: int) -> list[NeuralSettings]:
             "target_noise_clip": 0.1 * (i + 1),
             "clip_stddev": (1000.0, -1.0, 3.0)[i % 3],
             "adam_eps": 10.0 ** -(4 + i % 5),
+            "eta": 0.5 + 0.1 * i,
+            "repulsive_coef": fields.get("repulsive_coef", 0) * (i % 3),
         }
         known = {name: fields[name] for name in base.__struct_fields__}
         settings.append(type(base)(**known))
@@ -131,6 +133,12 @@ VARIANTS: dict[str, NeuralSettings] = {
     ),
     "mixed": SACSettings(
         policy_type="GaussianMixture", reparam_baseline=("mixed", 3), batch_size=9
+    ),
+    "straight through, repulsive": SACSettings(
+        policy_type="SquashedGaussianMixture", impl="straight_through", repulsive_coef=0.4
+    ),
+    "estimated entropy": SACSettings(
+        policy_type="GaussianMixture", reparameterized=False, lmbda=0.3, batch_size=9
     ),
     "discrete": SACDiscreteSettings(),
     "discrete, tuned, one critic": SACDiscreteSettings(

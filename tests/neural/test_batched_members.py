@@ -116,6 +116,7 @@ def test_members_that_diverge_together_leave_together(variant: str) -> None:
         poisoned.load_state_dict(member, state)
     expected, actual = np.stack(world.run(agent, 40)), np.stack(poisoned_world.run(poisoned, 40))
     assert sorted(poisoned.diverged) == [0, 2] and poisoned.live == (1, 3)
+    assert poisoned.state_dict(0)["updates"] == poisoned.state_dict(2)["updates"]
     for member in (1, 3):
         assert actual[:, member].tobytes() == expected[:, member].tobytes()
         assert equal_states(poisoned.state_dict(member), agent.state_dict(member))

@@ -67,7 +67,14 @@ def test_one_step_size_of_the_policy(agent: str) -> None:
 @pytest.mark.parametrize("agent", ["VAC", "GreedyAC", "FKL"])
 @pytest.mark.parametrize(
     "setting",
-    [{"policy_type": "Softmax"}, {"clip_stddev": 0.5}, {"clip_min": 2.0, "clip_max": 1.0}],
+    [
+        {"policy_type": "GaussianMixture", "repulsive_coef": 0.1},
+        {"policy_type": "GaussianMixture", "lmbda": -2.0},
+        {"policy_type": "GaussianMixture", "hard": False, "impl": "default"},
+        {"policy_type": "Softmax"},
+        {"clip_stddev": 0.5},
+        {"clip_min": 2.0, "clip_max": 1.0},
+    ],
     ids=str,
 )
 def test_policies_of_vectors_keep_their_laws(agent: str, setting: dict[str, Any]) -> None:

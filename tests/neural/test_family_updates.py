@@ -14,6 +14,7 @@ from textbook import (
     HIGH,
     LOW,
     SCALE,
+    STATE,
     DiscreteTextbook,
     Textbook,
     VectorTextbook,
@@ -131,7 +132,7 @@ class TD3(Textbook):
 
     def __init__(self, settings: Any, state: dict[str, Any]) -> None:
         super().__init__(settings, state)
-        self.actor_target = copy.deepcopy(self.actor)
+        (self.actor_target,) = self.nets(state["actor"]["target"], STATE, ACTION)
         self.updates = 0
 
     def update(self, batch: Sequence[Tensor], noise: list[Tensor]) -> None:

@@ -11,8 +11,9 @@ from torch import Tensor, nn
 
 from agents.neural.adam import Adam, AdamSettings
 from agents.neural.compiled import CompiledMLP
-from agents.neural.networks import StackedMLP
+from agents.neural.networks import Perceptrons, StackedMLP
 from agents.neural.parameters import Activation, Shape, WeightInit, gain_for, initial_rows
+from agents.neural.wide import WideMLP
 
 
 def random_rows(shape: Shape, rows: int, seed: int = 0) -> Tensor:
@@ -43,9 +44,9 @@ def gradient_row(shape: Shape, net: nn.Sequential) -> Tensor:
 @pytest.mark.parametrize("activation", ["relu", "tanh"])
 @pytest.mark.parametrize("hidden", [(5,), (6, 4), (3, 5, 4)])
 @pytest.mark.parametrize(("rows", "heads"), [(1, (1,)), (3, (1,)), (2, (2, 3))])
-@pytest.mark.parametrize("kind", [StackedMLP, CompiledMLP])
+@pytest.mark.parametrize("kind", [StackedMLP, CompiledMLP, WideMLP])
 def test_gradients_are_those_of_autograd(
-    kind: type[StackedMLP | CompiledMLP],
+    kind: type[Perceptrons],
     activation: Activation,
     hidden: tuple[int, ...],
     rows: int,
@@ -70,9 +71,9 @@ def test_gradients_are_those_of_autograd(
             torch.testing.assert_close(stack.gradients[n], gradient_row(shape, net))
 
 
-@pytest.mark.parametrize("kind", [StackedMLP, CompiledMLP])
+@pytest.mark.parametrize("kind", [StackedMLP, CompiledMLP, WideMLP])
 def test_passes_of_several_batch_sizes_do_not_disturb_each_other(
-    kind: type[StackedMLP | CompiledMLP],
+    kind: type[Perceptrons],
 ) -> None:
     shape = Shape(3, (8, 8), (2,))
     stack = kind(shape, "relu", random_rows(shape, 2))

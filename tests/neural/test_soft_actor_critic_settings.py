@@ -17,6 +17,12 @@ from experiment.agent_file import build_grid, check_rules
 from experiment.errors import ConfigError
 from experiment.values import default_values, hyperparameters, literal_choices
 
+#: A setting whose likelihood gradient is weighed by an estimate of the entropy.
+ESTIMATED: dict[str, Any] = {
+    "policy_type": "GaussianMixture",
+    "reparameterized": False,
+    "lmbda": -2.0,
+}
 CONFIG = Path(__file__).parents[2] / "config" / "agent"
 
 
@@ -41,12 +47,43 @@ def test_what_must_be_equal_exists() -> None:
         {"reparam_baseline": [False, 3], "reparameterized": False},
         {"clip_min": 2.0, "clip_max": 1.0},
         {"reparameterized": "mixed"},
+        {"policy_type": "GaussianMixture", "hard": False, "impl": "default"},
+        {"policy_type": "GaussianMixture", "hard": False, "impl": "straight_through"},
+        {"policy_type": "SquashedGaussian", "repulsive_coef": 0.1},
+        {"policy_type": "BetaMixture", "repulsive_coef": 0.1},
+        {**ESTIMATED, "lmbda": -4.0},
+        {**ESTIMATED, "lmbda": 1.1},
+        {**ESTIMATED, "lmbda": -0.5},
+        {**ESTIMATED, "policy_type": "SquashedGaussianMixture"},
+        {**ESTIMATED, "reparameterized": True},
+        {**ESTIMATED, "reparameterized": "mixed"},
+        {**ESTIMATED, "reparameterized": True, "reparam_baseline": [True, 0]},
+        {**ESTIMATED, "lmbda": -1.0, "eta": 0.5},
     ],
+    ids=str,
 )
 def test_laws(setting: dict[str, Any]) -> None:
     check_rules(SACSettings, default_values(SACSettings))
     with pytest.raises(ConfigError):
         check_rules(SACSettings, default_values(SACSettings) | setting)
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        {"policy_type": "GaussianMixture", "hard": False},
+        {"policy_type": "GaussianMixture", "hard": False, "impl": "torch"},
+        {"policy_type": "BetaMixture", "impl": "straight_through"},
+        {"policy_type": "GaussianMixture", "repulsive_coef": 0.1},
+        {"policy_type": "SquashedGaussianMixture", "repulsive_coef": 0.1},
+        *({**ESTIMATED, "lmbda": lmbda} for lmbda in (-1.0, -2.0, -3.0, 0.0, 0.5, 1.0)),
+        {**ESTIMATED, "reparameterized": True, "reparam_baseline": [False, 3]},
+        {**ESTIMATED, "eta": 0.5},
+    ],
+    ids=str,
+)
+def test_what_mixtures_accept(setting: dict[str, Any]) -> None:
+    check_rules(SACSettings, default_values(SACSettings) | setting)
 
 
 def test_step_size_of_the_policy() -> None:

@@ -4,7 +4,6 @@ member at a time, in double precision. Agents' updates are compared with them.
 
 from __future__ import annotations
 
-import copy
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
@@ -38,7 +37,7 @@ class Textbook:
     def __init__(self, settings: Any, state: dict[str, Any]) -> None:
         self.settings = settings
         self.critics = self.nets(state["critics"]["values"], self.reads, self.values)
-        self.targets = copy.deepcopy(self.critics)
+        self.targets = self.nets(state["critics"]["targets"], self.reads, self.values)
         self.critic_adam = self.adam(self.critics, settings.critic_lr)
         self.has_actor = "actor" in state
         if self.has_actor:
@@ -154,9 +153,10 @@ class Censored(Law):
 
     def log_prob(self, a: Tensor) -> Tensor:
         law: Any = distributions.Normal(CENTRE + SCALE * torch.tanh(self.first), self.stddev)
-        at_edges = torch.where(a <= LOW, law.cdf(LOW), 1 - law.cdf(HIGH))
+        below = torch.special.log_ndtr((LOW - law.mean) / self.stddev)
+        above = torch.special.log_ndtr((law.mean - HIGH) / self.stddev)
         inside = (a > LOW) & (a < HIGH)
-        return torch.where(inside, law.log_prob(a), at_edges.log()).sum(-1)
+        return torch.where(inside, law.log_prob(a), torch.where(a <= LOW, below, above)).sum(-1)
 
 
 class Recorder:
@@ -170,12 +170,18 @@ class Recorder:
         self.drawn.append(self._noise.normal(*shape).clone())
         return self.drawn[-1]
 
+    def uniform(self, *shape: int) -> Tensor:
+        self.drawn.append(self._noise.uniform(*shape).clone())
+        return self.drawn[-1]
+
 
 def assert_updates_are(kind: type[Textbook], base: NeuralSettings, *, updates: int = 8) -> None:
     """Trains members that differ in everything, each beside a textbook of its own."""
     settings = mixed(msgspec.structs.replace(base, hidden_dim=UNITS, batch_size=6), len(MEMBERS))
     agent = batch(settings, MEMBERS, dtype=torch.float64)
     World(MEMBERS).run(agent, 5)  # one step short of learning
+    for m in MEMBERS:
+        agent.load_state_dict(m, with_targets_elsewhere(agent.state_dict(m)))
     books = [kind(one, agent.state_dict(m)) for m, one in enumerate(settings)]
 
     learner: Any = agent._learner
@@ -191,6 +197,14 @@ def assert_updates_are(kind: type[Textbook], base: NeuralSettings, *, updates: i
         for (part, name), expected in book.learned().items():
             actual = torch.from_numpy(parts[part].state_dict(m)[name])
             torch.testing.assert_close(actual, expected, rtol=1e-6, atol=1e-8)
+
+
+def with_targets_elsewhere(state: dict[str, Any]) -> dict[str, Any]:
+    """A state whose targets do not begin as copies: what reads which would not be told apart."""
+    state["critics"]["targets"] = -0.7 * state["critics"]["targets"]
+    if "target" in state.get("actor", {}):
+        state["actor"]["target"] = -0.7 * state["actor"]["target"]
+    return state
 
 
 def step(optimizer: torch.optim.Optimizer, loss: Any) -> None:

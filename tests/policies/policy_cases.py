@@ -12,6 +12,7 @@ from torch import Tensor
 from agents.neural.policies.base import Policy
 from agents.neural.policies.factory import COLUMNS, CONTINUOUS, continuous_policy_for
 from agents.neural.policies.mixture import Mixture
+from agents.neural.policy_settings import Impl
 
 torch.set_num_threads(1)  # tensors of these sizes gain nothing from more
 
@@ -28,6 +29,9 @@ VALUES = {
     "clip_min": (1e-6,),
     "clip_max": (1e6,),
     "temperature": (0.1, 0.5),
+    "eps": (1e-20, 1e-3, 0.0),
+    "repulsive_coef": (0.7, 0.0, 0.3),
+    "eta": (1.0, 0.6),
 }
 
 
@@ -44,6 +48,8 @@ def build(
     share_std: bool = False,
     hard: bool = True,
     components: int = 2,
+    impl: Impl | None = None,
+    lmbda: float = -1.0,
 ) -> Policy:
     columns = {
         column: torch.tensor(
@@ -58,6 +64,8 @@ def build(
         num_components=components,
         share_std=share_std,
         hard=hard,
+        impl=impl,
+        lmbda=lmbda,
         dtype=dtype,
     )
 

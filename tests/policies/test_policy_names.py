@@ -21,6 +21,9 @@ VALUES = {
     "clip_min": 1e-6,
     "clip_max": 1e6,
     "temperature": 0.1,
+    "eps": 1e-20,
+    "repulsive_coef": 0.0,
+    "eta": 1.0,
 }
 
 
@@ -73,6 +76,12 @@ def unbounded(low: float, high: float) -> gymnasium.spaces.Box:
         ("GaussianMixture", BOX, {"num_components": 0}, "a component at least, not 0"),
         ("BetaMixture", BOX, {"share_std": True}, "no standard deviation to share"),
         ("BetaMixture", BOX, {"columns": columns(temperature=0.0)}, "a temperature above 0"),
+        (
+            "GaussianMixture",
+            BOX,
+            {"hard": False, "impl": "straight_through"},
+            'hard false needs impl "torch", not "straight_through"',
+        ),
         ("Gaussian", BOX, {"columns": columns(clip_stddev=0.5)}, "clip_stddev is at least 1"),
     ],
 )

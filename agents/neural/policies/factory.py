@@ -14,11 +14,12 @@ from agents.neural.policies.base import ActionBox, DiscretePolicy, Policy
 from agents.neural.policies.beta import Beta, BetaV2
 from agents.neural.policies.gaussian import Gaussian
 from agents.neural.policies.independent import Independent
-from agents.neural.policies.mixture import Mixture
+from agents.neural.policies.mixture import Mixture, Pick
 from agents.neural.policies.normal import CensoredNormal, SquashedNormal
 from agents.neural.policies.softmax import Softmax
 from agents.neural.policies.squashed_gaussian import SquashedGaussian
 from agents.neural.policies.student_t import StudentT
+from agents.neural.policy_settings import Impl
 
 CONTINUOUS = (
     "SquashedGaussian",
@@ -39,11 +40,13 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     "Beta": ("epsilon", "clip_min", "clip_max"),
     "BetaV2": ("clip_min", "clip_max"),
     "StudentT": (),
-    "SquashedGaussianMixture": ("clip_stddev", "temperature"),
-    "GaussianMixture": ("clip_stddev", "temperature"),
-    "BetaMixture": ("epsilon", "clip_min", "clip_max", "temperature"),
+    "SquashedGaussianMixture": ("clip_stddev", "temperature", "eps", "repulsive_coef"),
+    "GaussianMixture": ("clip_stddev", "temperature", "eps", "repulsive_coef", "eta"),
+    "BetaMixture": ("epsilon", "clip_min", "clip_max", "temperature", "eps"),
     "Softmax": (),
 }
+#: of these, what `Mixture` reads itself
+MIXTURE_COLUMNS = ("temperature", "eps", "repulsive_coef", "eta")
 
 
 def policy_for(
@@ -54,6 +57,8 @@ def policy_for(
     num_components: int = 2,
     share_std: bool = False,
     hard: bool = True,
+    impl: Impl | None = None,
+    lmbda: float = -1.0,
     dtype: torch.dtype = torch.float32,
     device: torch.device | str = "cpu",
 ) -> Policy | DiscretePolicy:
@@ -61,7 +66,7 @@ def policy_for(
 
     Args:
         columns: the members' hyperparameters by name, [M, 1, 1]; those of `COLUMNS` are read.
-        num_components, share_std, hard: of mixtures; see `Mixture`.
+        num_components, share_std, hard, impl, lmbda: of mixtures; see `Mixture`.
 
     Raises:
         AgentRefused: the policy and the action space, or the hyperparameters, do not fit.
@@ -75,6 +80,8 @@ def policy_for(
         num_components=num_components,
         share_std=share_std,
         hard=hard,
+        impl=impl,
+        lmbda=lmbda,
         dtype=dtype,
         device=device,
     )
@@ -100,6 +107,8 @@ def continuous_policy_for(
     num_components: int = 2,
     share_std: bool = False,
     hard: bool = True,
+    impl: Impl | None = None,
+    lmbda: float = -1.0,
     dtype: torch.dtype = torch.float32,
     device: torch.device | str = "cpu",
 ) -> Policy:
@@ -125,15 +134,26 @@ def continuous_policy_for(
         raise AgentRefused(f"{policy_type} needs a component at least, not {num_components}")
     if share_std and policy_type == "BetaMixture":
         raise AgentRefused("BetaMixture has no standard deviation to share: share_std is false")
-    temperature = columns.pop("temperature")
-    if not (temperature > 0).all():
+    of_mixture = {name: columns.pop(name) for name in MIXTURE_COLUMNS if name in columns}
+    if not (of_mixture["temperature"] > 0).all():
         raise AgentRefused(f"{policy_type} needs a temperature above 0")
+    if not hard and impl not in (None, "torch"):
+        raise AgentRefused(f'hard false needs impl "torch", not "{impl}"')
+    pick: Pick = "gumbel" if hard else "relaxed"
     family = {
         "SquashedGaussianMixture": SquashedNormal,
         "GaussianMixture": CensoredNormal,
         "BetaMixture": Beta,
     }[policy_type](box, **columns)
-    return Mixture(box, family, num_components, temperature, share_std=share_std, hard=hard)
+    return Mixture(
+        box,
+        family,
+        num_components,
+        share_std=share_std,
+        pick="straight_through" if impl == "straight_through" else pick,
+        lmbda=lmbda,
+        **of_mixture,
+    )
 
 
 def _or(names: tuple[str, ...]) -> str:

@@ -2,19 +2,32 @@
 
 No function of noise with a derivative picks a component: two ways around it are here.
 
-`reparameterised` relaxes the pick (Gumbel-softmax): y = softmax((ln w + G) / T), G Gumbel noise,
-and x = Σ_k y_k x_k of the components' draws. With `hard`, y is the component that G picks, so the
-draw has the law π, and only the gradient is that of the relaxed y. Both gradients are biased by
-what T makes of the pick.
+`reparameterised` is x = Σ_k y_k x_k of the components' draws, and has a gradient that is biased by
+what it makes of the pick y:
+
+    gumbel             the component that Gumbel noise G picks from ln w + G, so that the draw has
+                       the law π; in the gradient y = softmax((ln w + G) / T), as if relaxed
+    relaxed            this softmax itself (Gumbel-softmax, Jang et al. 2017)
+    straight_through   the heaviest component; in the gradient y = w
 
 `mixed` has no bias: the pathwise gradient through the component that was picked, and the
 likelihood gradient of the weights, for which it wants the value of the loss at each draw.
+
+`estimated` puts in the place of ln π(a), a ~ p_i, an estimate from pairwise divergences of the
+components (Kolchinsky and Tracey 2017), with λ = `lmbda` and η = `eta`:
+
+    λ = -2         ln p_i(a) + η ln w_i                        at η = 1, minus its mean is at least
+    λ = -3         ln p_i(a) + η ln Σ_j w_j e^-KL(p_i ‖ p_j)   the entropy
+    0 <= λ <= 1    ln p_i(a) + η ln Σ_j w_j e^-C_λ(p_i ‖ p_j)  and here at most, C_λ Chernoff's
+
+`repulsion` is a loss that keeps the components' squashed means m apart, of each action dimension
+the mean over pairs of e^(-d² / 2h²), d = m_i - m_j, h = the median of |d|, a constant.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor
@@ -23,9 +36,15 @@ from agents.neural.policies.base import ActionBox, LikelihoodBackward, Noise, Pa
 from agents.neural.policies.elementary import log_sum_exp
 from agents.neural.policies.families import Edges, Family
 from agents.neural.policies.independent import crossing, differentiable, gradient, rounded
+from agents.neural.policies.normal import CensoredNormal
+
+Pick = Literal["gumbel", "relaxed", "straight_through"]
 
 #: (dL/daction, dL/dlog_prob, L), [M, B, A], [M, B] and [M, B] -> dL/dh [M, B, H].
 MixedBackward = Callable[[Tensor, Tensor, Tensor], Tensor]
+
+#: The least h of repulsion: the force e^-½ / d of two means on each other has no limit.
+_LEAST_MEDIAN = 1e-3
 
 
 class Mixture:
@@ -35,7 +54,17 @@ class Mixture:
 
     Args:
         temperature: [M, 1, 1], T of the Gumbel-softmax.
+        eps: [M, 1, 1], the least number whose logarithm its noise takes; None: any.
+        repulsive_coef: [M, 1, 1], weight of the repulsion; None: 0.
+        eta: [M, 1, 1], η of `estimated`; None: 1.
         share_std: all components have the last parameter, the width, in common.
+        pick: see the module's text.
+        lmbda: λ of `estimated`; -1 for ln π itself.
+
+    Attributes:
+        faithful: whether what `reparameterised` draws has the law π.
+        repels: whether there is a repulsion at all.
+        estimates: whether λ asks for more than ln π.
     """
 
     def __init__(
@@ -45,16 +74,28 @@ class Mixture:
         components: int,
         temperature: Tensor,
         *,
+        eps: Tensor | None = None,
+        repulsive_coef: Tensor | None = None,
+        eta: Tensor | None = None,
         share_std: bool = False,
-        hard: bool = True,
+        pick: Pick = "gumbel",
+        lmbda: float = -1.0,
     ) -> None:
         K, A = components, box.dimensions
         last = A if share_std else K * A
         self._widths = [K, *[K * A] * (family.parameters - 1), last]
         self.outputs = sum(self._widths)
-        self._box, self._family, self._hard = box, family, hard
+        self._box, self._family, self._pick_by = box, family, pick
         self._components = K
         self._temperature = temperature.double()
+        none = torch.zeros_like(self._temperature)
+        self._eps = none if eps is None else eps.double()
+        self._repulsive = none if repulsive_coef is None else repulsive_coef.double()
+        self._eta = none + 1 if eta is None else eta.double()
+        self._lmbda = lmbda
+        self.faithful = pick == "gumbel"
+        self.repels = K > 1 and bool((self._repulsive > 0).any())
+        self.estimates = lmbda != -1
 
     def draw(self, h: Tensor, noise: Noise) -> Tensor:
         return self._action(self._pick(self._law(h.double()), noise)[0], h)
@@ -68,11 +109,7 @@ class Mixture:
         with torch.enable_grad():
             leaf = differentiable(h)
             law = self._law(leaf)
-            perturbed = law.log_weights + self._gumbel(h, noise)
-            y = torch.exp(perturbed / self._temperature - self._log_sum(perturbed))
-            picked = perturbed.argmax(-1)
-            if self._hard:
-                y = _one_hot(picked, y) + (y - y.detach())
+            y, picked = self._shares(law, noise)
             draws = self._by_component(self._family.draw(law.parameters, noise))
             x = (y.unsqueeze(-1) * draws).sum(2)
             action = self._family.action(x)
@@ -109,6 +146,44 @@ class Mixture:
         x, _ = self._pick(self._law(h.double()), noise)
         return self._action(x, h), *self._likelihood(h, x)
 
+    def estimated(
+        self, h: Tensor, noise: Noise
+    ) -> tuple[Tensor, Tensor, Tensor, LikelihoodBackward]:
+        """As `scored`, with the estimate of ln π(a|s) [M, B] before the score of ln π itself."""
+        law = self._law(h.double())
+        x, picked = self._pick(law, noise)
+        component = self._densities(law, x).sum(-1).gather(-1, picked.unsqueeze(-1))
+        if self._lmbda == -2:
+            choice = law.log_weights.gather(-1, picked.unsqueeze(-1))
+        else:
+            choice = log_sum_exp(law.log_weights - self._divergences(law, picked), -1)
+        estimate = (component + self._eta * choice).squeeze(-1).to(h.dtype)
+        log_prob, backward = self._likelihood(h, x)
+        return self._action(x, h), log_prob, estimate, backward
+
+    def repulsion(self, h: Tensor) -> tuple[Tensor, Tensor]:
+        """The loss [M, B] of each state, weighted, and its gradient dL/dh [M, B, H].
+
+        Members without any get -0: added, it changes no bit.
+        """
+        with torch.enable_grad():
+            leaf = differentiable(h)
+            means = self._by_component(self._law(leaf).parameters[0]).tanh()
+            first, second = torch.triu_indices(self._components, self._components, 1)
+            squared = (means[:, :, first] - means[:, :, second]).square()
+            distance = squared.detach().sqrt().sort(2).values
+            pairs = distance.shape[2]
+            middle = (distance[:, :, (pairs - 1) // 2] + distance[:, :, pairs // 2]) / 2
+            width = middle.clamp(min=_LEAST_MEDIAN).square().unsqueeze(2)
+            loss = torch.exp(squared / width / -2).mean((2, 3))
+        weights = self._repulsive.squeeze(-1)
+        d_h = gradient(leaf, h, (loss, weights.expand_as(loss)))
+        weighted = (weights * loss.detach()).to(h.dtype)
+        return (
+            torch.where(weights > 0, weighted, -0.0),
+            torch.where(self._repulsive > 0, d_h, -0.0),
+        )
+
     def _likelihood(self, h: Tensor, x: Tensor) -> tuple[Tensor, LikelihoodBackward]:
         with torch.enable_grad():
             leaf = differentiable(h)
@@ -128,17 +203,31 @@ class Mixture:
             [p.reshape(M, B, -1, A).expand(M, B, K, A).reshape(M, B * K, A) for p in parameters],
         )
 
-    def _gumbel(self, h: Tensor, noise: Noise) -> Tensor:
-        return -torch.log(-torch.log(noise.uniform(h.shape[1], self._components).double()))
+    def _shares(self, law: _Law, noise: Noise) -> tuple[Tensor, Tensor]:
+        """y [M, B, K] of `reparameterised`, and the component [M, B] that it is, or is near to."""
+        if self._pick_by == "straight_through":
+            scores, y = law.log_weights, law.log_weights.exp()
+        else:
+            scores = law.log_weights + self._gumbel(law, noise, self._eps)
+            relaxed = scores / self._temperature
+            y = torch.exp(relaxed - log_sum_exp(relaxed, -1))
+        picked = scores.argmax(-1)
+        if self._pick_by != "relaxed":
+            y = _one_hot(picked, y) + (y - y.detach())
+        return y, picked
+
+    def _gumbel(self, law: _Law, noise: Noise, least: Tensor) -> Tensor:
+        """-ln(-ln u) of each component, with nothing below `least` in either logarithm: unlike an
+        addend, that leaves the noise alone wherever it guards nothing."""
+        u = noise.uniform(law.log_weights.shape[1], self._components).double()
+        return -torch.log(torch.maximum(-torch.log(torch.maximum(u, least)), least))
 
     def _pick(self, law: _Law, noise: Noise) -> tuple[Tensor, Tensor]:
         """x of a component drawn with probability w_k, which the highest ln w + G has."""
-        picked = (law.log_weights + self._gumbel(law.log_weights, noise)).detach().argmax(-1)
+        gumbel = self._gumbel(law, noise, torch.zeros_like(self._eps))
+        picked = (law.log_weights + gumbel).detach().argmax(-1)
         draws = self._by_component(self._family.draw(law.parameters, noise))
         return _chosen(draws, picked), picked
-
-    def _log_sum(self, perturbed: Tensor) -> Tensor:
-        return log_sum_exp(perturbed / self._temperature, -1)
 
     def _log_prob(self, law: _Law, x: Tensor) -> Tensor:
         return self._mix(law, self._densities(law, x).sum(-1, keepdim=True)).squeeze(-1)
@@ -148,6 +237,19 @@ class Mixture:
         M, B, A = x.shape
         at = x.unsqueeze(2).expand(M, B, self._components, A).reshape(M, -1, A)
         return self._by_component(self._family.log_density(law.parameters, at))
+
+    def _divergences(self, law: _Law, picked: Tensor) -> Tensor:
+        """D(p_i ‖ p_j) [M, B, K] of the component picked and all, dimensions being independent."""
+        family = self._family
+        assert isinstance(family, CensoredNormal)
+        every = [self._by_component(p) for p in law.parameters]
+        own = [_chosen(p, picked).unsqueeze(2).expand_as(p) for p in every]
+        one, other = ([p.reshape(p.shape[0], -1, p.shape[-1]) for p in ps] for ps in (own, every))
+        if self._lmbda == -3:
+            divergences = family.relative_entropy(one, other)
+        else:
+            divergences = family.chernoff(one, other, self._lmbda)
+        return self._by_component(divergences).sum(-1)
 
     def _mix(self, law: _Law, log_densities: Tensor) -> Tensor:
         """ln Σ_k w_k p_k of ln p [M, B, K, ...]."""

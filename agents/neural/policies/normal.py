@@ -19,6 +19,14 @@ def normal_log_density(z: Tensor, log_stddev: Tensor) -> Tensor:
     return -z * z / 2 - log_stddev - LOG_SQRT_2PI
 
 
+def _mass_between(low: Tensor, high: Tensor) -> Tensor:
+    """Φ(high) - Φ(low), from the tails on the side where they are thin."""
+    above = low > 0
+    greater, less = torch.where(above, -low, high), torch.where(above, -high, low)
+    mass: Tensor = torch.special.log_ndtr(greater).exp() - torch.special.log_ndtr(less).exp()
+    return mass
+
+
 class SquashedNormal:
     """x ~ N(μ, σ²), a = centre + scale tanh x; parameters μ, ln σ."""
 
@@ -95,6 +103,53 @@ class CensoredNormal:
             for edge in (self._box.low, self._box.high)
         )
         return Edges((low, high), self._log_masses(mean, log_stddev))
+
+    def relative_entropy(self, one: Sequence[Tensor], other: Sequence[Tensor]) -> Tensor:
+        """KL(p ‖ q) of each dimension: of the densities inside the box, by p's moments there, and
+        of the masses on its edges."""
+        (mean, log_stddev), (other_mean, other_log_stddev) = self._of(one), self._of(other)
+        inverse = torch.exp(-log_stddev)
+        low, high = (self._box.low - mean) * inverse, (self._box.high - mean) * inverse
+        # E[1], E[z] and E[z²] of p's z inside; there q's z is shift + ratio z
+        at_low, at_high = (torch.exp(-z * z / 2 - LOG_SQRT_2PI) for z in (low, high))
+        mass = _mass_between(low, high)
+        first, second = at_low - at_high, mass + low * at_low - high * at_high
+        ratio = torch.exp(log_stddev - other_log_stddev)
+        shift = (mean - other_mean) * torch.exp(-other_log_stddev)
+        other_second = shift * shift * mass + 2 * shift * ratio * first + ratio * ratio * second
+        total = (other_log_stddev - log_stddev) * mass + (other_second - second) / 2
+        masses = self._log_masses(mean, log_stddev)
+        others = self._log_masses(other_mean, other_log_stddev)
+        for log_mass, other_log_mass in zip(masses, others, strict=True):
+            total = total + log_mass.exp() * (log_mass - other_log_mass)
+        return total
+
+    def chernoff(self, one: Sequence[Tensor], other: Sequence[Tensor], share: float) -> Tensor:
+        """C = -ln ∫ p^λ q^(1-λ) of each dimension, masses on the edges included; λ is `share`.
+
+        Inside, the product is e^-C' N(m, s²) with C' = ½ ln(v / (σ_p^2(1-λ) σ_q^2λ)) + λ (1-λ)
+        (μ_p - μ_q)² / 2v, v = (1-λ) σ_p² + λ σ_q², s = σ_p σ_q / √v.
+        """
+        (mean, log_stddev), (other_mean, other_log_stddev) = self._of(one), self._of(other)
+        rest = 1 - share
+        variance, other_variance = torch.exp(2 * log_stddev), torch.exp(2 * other_log_stddev)
+        v = rest * variance + share * other_variance
+        centre = (share * mean * other_variance + rest * other_mean * variance) / v
+        inverse = torch.sqrt(v) * torch.exp(-log_stddev - other_log_stddev)
+        distance = mean - other_mean
+        log_total = rest * log_stddev + share * other_log_stddev - torch.log(v) / 2
+        log_total = log_total - share * rest * distance * distance / (2 * v)
+        low, high = (self._box.low - centre) * inverse, (self._box.high - centre) * inverse
+        total = log_total.exp() * _mass_between(low, high)
+        masses = self._log_masses(mean, log_stddev)
+        others = self._log_masses(other_mean, other_log_stddev)
+        for log_mass, other_log_mass in zip(masses, others, strict=True):
+            total = total + torch.exp(share * log_mass + rest * other_log_mass)
+        return -torch.log(total)
+
+    def _of(self, parameters: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+        """μ and ln σ."""
+        return self.centre(parameters), parameters[1].clamp(*self._bounds)
 
     def _log_masses(self, mean: Tensor, log_stddev: Tensor) -> tuple[Tensor, Tensor]:
         inverse = torch.exp(-log_stddev)
