@@ -45,7 +45,7 @@ class Kept:
             self.states = np.where(again, self.draw(M), following)
 
     def check(self, replay: Replay, members: list[int], scale: int = 1) -> None:
-        for _ in range(5):
+        for _ in range(2):
             batch = replay.sample()
             for slot, member in enumerate(members):
                 for position, number in enumerate(batch.rewards[slot].int().tolist()):
