@@ -31,7 +31,7 @@ from agents.linear.settings import LinearACSettings
 from envs.wrappers import Problem
 from experiment.configuration import build_experiment
 from experiment.loop import Training
-from experiment.member import Member
+from experiment.member import Counters, Member
 from experiment.step_arrays import StepArrays
 from experiment.streams import Streams
 
@@ -148,6 +148,8 @@ def whole_run_rate(steps: int) -> float:
         lambda: envs.make(experiment.environment, evaluation=True),
         Streams.of(0),
         StepArrays(()),
+        Counters(1),
+        0,
     )
     training = Training([member], Ensemble([make_agents(environment)["linearAC"]]))
     started = time.process_time()
