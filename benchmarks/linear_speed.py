@@ -91,6 +91,19 @@ class NumpyActorCritic:
         self.u_std += actor_step * self.e_std
 
 
+class Alone:
+    """A group of one as the loop calls it, seen as a single agent."""
+
+    def __init__(self, group: LinearActorCritic) -> None:
+        self.group = group
+
+    def act(self, observation: np.ndarray, *, explore: bool) -> Any:
+        return self.group.act([observation], [0], explore=explore)[0]
+
+    def observe(self, transition: Transition) -> None:
+        self.group.observe(*([part] for part in transition), [0])
+
+
 def agent_seconds(agent: Any, environment: Problem, steps: int) -> tuple[float, float]:
     """CPU seconds of acting and learning alone, and the mean reward, over `steps`."""
     observation, _ = environment.reset(seed=0)
@@ -123,38 +136,31 @@ def make_agents(environment: Problem) -> dict[str, Any]:
     """A fresh pair with equal seeds."""
     space: Any = environment.observation_space
     return {
-        "linearAC": LinearActorCritic(
-            SETTINGS,
-            space,
-            environment.action_space,
-            gamma=1.0,
-            rng=np.random.default_rng(0),
-            device="cpu",
+        "linearAC": Alone(
+            LinearActorCritic(
+                [SETTINGS],
+                space,
+                environment.action_space,
+                gamma=1.0,
+                rngs=[np.random.default_rng(0)],
+                device="cpu",
+            )
         ),
         "plain numpy": NumpyActorCritic(space.low, space.high, np.random.default_rng(0)),
     }
 
 
-def whole_run_rate(steps: int) -> float:
-    """Timesteps per CPU second of a whole run through the training loop."""
+def whole_run(members: int, steps: int) -> tuple[float, float]:
+    """Wall and CPU seconds of whole runs through the training loop, all in one group."""
     agent_file = {"agent_name": "linearAC", "parameters": msgspec.to_builtins(SETTINGS)}
     experiment = build_experiment(
         {**ENVIRONMENT, "total_timesteps": steps}, agent_file, "environment", "agent"
     )
-    environment = envs.make(experiment.environment)
-    member = Member(
-        experiment.environment,
-        environment,
-        lambda: envs.make(experiment.environment, evaluation=True),
-        Streams.of(0),
-        StepArrays(()),
-        Counters(1),
-        0,
-    )
-    training = Training([member], Ensemble([make_agents(environment)["linearAC"]]))
-    started = time.process_time()
+    folder = ResultFolder(Path(), Manifest.of(experiment, 0))
+    training = build_training(experiment, list(map(folder.run, range(members))), Options())
+    wall, cpu = time.perf_counter(), time.process_time()
     training.advance(math.inf)
-    return steps / (time.process_time() - started)
+    return time.perf_counter() - wall, time.process_time() - cpu
 
 
 @click.command()

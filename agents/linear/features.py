@@ -28,7 +28,6 @@ class Tiles:
         tilings, bins: T, B.
         size: features. T*B^D + 1, or less when the tiles are hashed.
         hashed: whether tiles share `size - 1` slots by hashing.
-        discrete: whether observations are integers.
     """
 
     low: np.ndarray
@@ -38,29 +37,15 @@ class Tiles:
     size: int
     hashed: bool
 
-    discrete: bool
-
     @property
     def active(self) -> int:
         """Number of active features."""
         return self.tilings + 1
 
-    def empty(self) -> np.ndarray:
-        """A place [T + 1] for active features."""
-        return np.zeros(self.active, dtype=np.int64)
-
-    def write(self, observation: Any, active: np.ndarray) -> None:
-        """Writes the active features of `observation` into `active`."""
-        activate(
-            np.array([observation], dtype=np.float64) if self.discrete else observation,
-            self.low,
-            self.scale,
-            self.tilings,
-            self.bins,
-            self.size,
-            self.hashed,
-            active,
-        )
+    @property
+    def arguments(self) -> tuple[np.ndarray, np.ndarray, int, int, int, bool]:
+        """What `activate` wants to know."""
+        return self.low, self.scale, self.tilings, self.bins, self.size, self.hashed
 
 
 def tiles_for(space: gymnasium.Space[Any], settings: LinearSettings, *, agent: str) -> Tiles:
@@ -74,7 +59,7 @@ def tiles_for(space: gymnasium.Space[Any], settings: LinearSettings, *, agent: s
     if isinstance(space, gymnasium.spaces.Discrete):
         states = int(space.n)
         low, scale = np.array([space.start - 0.5]), np.array([1 / states])
-        return Tiles(low, scale, 1, states, states + 1, hashed=False, discrete=True)
+        return Tiles(low, scale, 1, states, states + 1, hashed=False)
     if not isinstance(space, gymnasium.spaces.Box) or len(space.shape) != 1:
         raise AgentRefused(
             f"{agent} needs a vector or a discrete observation, not {space}; "
@@ -101,7 +86,6 @@ def tiles_for(space: gymnasium.Space[Any], settings: LinearSettings, *, agent: s
         settings.bins,
         size=min(dense, settings.table_size),
         hashed=dense > settings.table_size,
-        discrete=False,
     )
 
 
@@ -120,26 +104,35 @@ def activate(
 
     Hashed tiles of different tilings may meet in one slot; its feature is then counted twice.
     """
+    D = low.shape[0]
     active[0] = 0
-    for tiling in range(tilings):
-        offset = tiling / (bins * tilings)
-        if hashed:
+    if hashed:
+        for tiling in range(tilings):
+            offset = tiling / (bins * tilings)
             key = np.uint64(tiling + 1) * _GOLDEN
-            for d in range(low.shape[0]):
-                cell = np.uint64(_cell(observation[d], low[d], scale[d], offset, bins))
+            for d in range(D):
+                cell = np.uint64(_cell(_normalised(observation[d], low[d], scale[d]), offset, bins))
                 key = _mix(key ^ (cell + _GOLDEN * np.uint64(d + 1)))
             active[tiling + 1] = 1 + np.int64(key % np.uint64(size - 1))
-        else:
-            tile = 0
-            for d in range(low.shape[0]):
-                tile = tile * bins + _cell(observation[d], low[d], scale[d], offset, bins)
-            active[tiling + 1] = 1 + tiling * bins ** low.shape[0] + tile
+        return
+    active[1:] = 0
+    for d in range(D):
+        z = _normalised(observation[d], low[d], scale[d])
+        for tiling in range(tilings):
+            cell = _cell(z, tiling / (bins * tilings), bins)
+            active[tiling + 1] = active[tiling + 1] * bins + cell
+    tiles = bins**D
+    for tiling in range(tilings):
+        active[tiling + 1] += 1 + tiling * tiles
 
 
 @njit(cache=True)
-def _cell(x: float, low: float, scale: float, offset: float, bins: int) -> int:
-    z = (x - low) * scale
-    z = min(max(z, 0.0), 1.0)
+def _normalised(x: float, low: float, scale: float) -> float:
+    return min(max((x - low) * scale, 0.0), 1.0)
+
+
+@njit(cache=True)
+def _cell(z: float, offset: float, bins: int) -> int:
     return min(int((z + offset) * bins), bins - 1)
 
 

@@ -12,6 +12,8 @@ from agents.base import AgentSettings, Rule
 class LinearSettings(AgentSettings, frozen=True, kw_only=True):
     """What every linear agent has: its features and its traces."""
 
+    STATIC: ClassVar[tuple[str, ...]] = ("tilings", "bins", "table_size")
+
     decay: Annotated[float, Meta(ge=0, le=1, description="trace decay rate λ")] = 0.5
     tilings: Annotated[int, Meta(ge=1, le=1024, description="overlapping tilings")] = 16
     bins: Annotated[int, Meta(ge=1, le=1024, description="tiles per dimension of a tiling")] = 8
