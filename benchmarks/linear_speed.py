@@ -25,15 +25,13 @@ import numpy as np
 
 import envs
 from agents.base import Transition
-from agents.group import Ensemble
 from agents.linear.actor_critic import LinearActorCritic
 from agents.linear.settings import LinearACSettings
 from envs.wrappers import Problem
 from experiment.configuration import build_experiment
-from experiment.loop import Training
-from experiment.member import Counters, Member
-from experiment.step_arrays import StepArrays
-from experiment.streams import Streams
+from experiment.folder import ResultFolder
+from experiment.manifest import Manifest
+from experiment.run import Options, build_training
 
 ENVIRONMENT = {
     "env_name": "sweep/PendulumContinuing-v1",
@@ -101,7 +99,10 @@ class Alone:
         return self.group.act([observation], [0], explore=explore)[0]
 
     def observe(self, transition: Transition) -> None:
-        self.group.observe(*([part] for part in transition), [0])
+        observation, action, reward, successor, terminated, truncated = transition
+        self.group.observe(
+            [observation], [action], [reward], [successor], [terminated], [truncated], [0]
+        )
 
 
 def agent_seconds(agent: Any, environment: Problem, steps: int) -> tuple[float, float]:
@@ -163,11 +164,15 @@ def whole_run(members: int, steps: int) -> tuple[float, float]:
     return time.perf_counter() - wall, time.process_time() - cpu
 
 
+#: Members of a group -> timesteps of each, in units of --steps.
+GROUPS = {1: 1.0, 10: 0.5, 100: 0.1, 360: 0.1}
+
+
 @click.command()
 @click.option("--steps", default=100_000, show_default=True)
 @click.option("--repeats", default=5, show_default=True)
 def main(steps: int, repeats: int) -> None:
-    """Prints a Markdown table."""
+    """Prints two Markdown tables."""
     settings = envs.EnvironmentSettings(
         env_name="sweep/PendulumContinuing-v1",
         total_timesteps=steps,
@@ -178,18 +183,24 @@ def main(steps: int, repeats: int) -> None:
     agent_seconds(make_agents(environment)["linearAC"], environment, 1000)  # compiles
     best = {"linearAC": math.inf, "plain numpy": math.inf}
     rewards: dict[str, float] = {}
-    rate = 0.0
+    runs: dict[int, list[tuple[float, float]]] = {members: [] for members in GROUPS}
     for _ in range(repeats):
         for name, agent in make_agents(environment).items():
             spent, rewards[name] = agent_seconds(agent, environment, steps)
             best[name] = min(best[name], spent - clock_seconds(steps))
-        rate = max(rate, whole_run_rate(steps))
+        for members, part in GROUPS.items():
+            runs[members].append(whole_run(members, int(part * steps)))
     print("| | acting and learning, µs a step | mean reward a step |")
     print("|---|---|---|")
     for name, spent in best.items():
         print(f"| {name} | {spent / steps * 1e6:.1f} | {rewards[name]:.3f} |")
-    print(f"\nratio: {best['plain numpy'] / best['linearAC']:.1f}x")
-    print(f"whole run of linearAC: {rate:,.0f} steps/s")
+    print(f"\nratio: {best['plain numpy'] / best['linearAC']:.1f}x\n")
+    print("| members of the group | member-steps a second | a CPU second | CPU µs a member-step |")
+    print("|---|---|---|---|")
+    for members, seconds in runs.items():
+        taken = members * int(GROUPS[members] * steps)
+        wall, cpu = (min(each) for each in zip(*seconds, strict=True))
+        print(f"| {members} | {taken / wall:,.0f} | {taken / cpu:,.0f} | {cpu / taken * 1e6:.2f} |")
 
 
 if __name__ == "__main__":

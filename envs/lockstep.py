@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple, Protocol
+from math import isfinite
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -21,34 +22,31 @@ BySlot = Any
 """A list, or an array with a leading axis, with an entry for each environment."""
 
 
-class Steps(NamedTuple):
-    """One step of a group. The entries of a slot that did not step mean nothing; its reward is 0.
-
-    `rewards` and the flags are valid until the next step.
-    """
-
-    observations: BySlot
-    rewards: np.ndarray  # [M]
-    terminated: np.ndarray  # bool [M]
-    truncated: np.ndarray  # bool [M]
-    ended: list[int]
-    """The slots whose episode is over."""
-
-
 class Lockstep(Protocol):
     """M environments, made from one file.
 
+    Entries of a slot that did not take part in the last step mean nothing; its reward is 0.
+
     Attributes:
         observations: what each returned last; never written to once it was handed out.
+        rewards: [M] of the last step, valid until the next, as are the flags.
+        terminated, truncated: bool [M].
+        ended: the slots whose episode ended with the last step.
+        finite: whether all rewards surely are finite.
     """
 
     observations: BySlot
+    rewards: np.ndarray
+    terminated: np.ndarray
+    truncated: np.ndarray
+    ended: list[int]
+    finite: bool
 
     def reset(self, seeds: Mapping[int, int | None]) -> None:
         """Begins an episode at each slot of `seeds`."""
         ...
 
-    def step(self, actions: BySlot, slots: Sequence[int]) -> Steps:
+    def step(self, actions: BySlot, slots: Sequence[int]) -> None:
         """One step of each of `slots`, in ascending order."""
         ...
 
@@ -77,37 +75,52 @@ def _steps_many(problem: Problem) -> bool:
     )
 
 
-class OneByOne:
+class _Group:
+    """What both kinds have."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        M = len(problems)
+        self._problems = list(problems)
+        self._none = np.zeros(M, dtype=bool)
+        self.rewards = np.zeros(M)
+        self.terminated = self.truncated = self._none
+        self.ended: list[int] = []
+        self.finite = True
+
+
+class OneByOne(_Group):
     """Any environments. See `Lockstep`."""
 
     def __init__(self, problems: Sequence[Problem]) -> None:
-        self._problems = list(problems)
+        super().__init__(problems)
         self.observations: list[Any] = [None] * len(problems)
-        self._rewards = np.zeros(len(problems))
-        self._none = np.zeros(len(problems), dtype=bool)
 
     def reset(self, seeds: Mapping[int, int | None]) -> None:
         self.observations = list(self.observations)
         for slot, seed in seeds.items():
             self.observations[slot], _ = self._problems[slot].reset(seed=seed)
 
-    def step(self, actions: BySlot, slots: Sequence[int]) -> Steps:
-        observations, rewards = list(self.observations), self._rewards
-        if len(slots) < len(rewards):
+    def step(self, actions: BySlot, slots: Sequence[int]) -> None:
+        problems, rewards = self._problems, self.rewards
+        self.observations = observations = list(self.observations)
+        if len(slots) < len(problems):
             rewards[:] = 0.0
-        ended: list[int] = []
-        terminated = truncated = self._none
+        if self.ended:
+            self.ended, self.terminated, self.truncated = [], self._none, self._none
+        finite = True
         for slot in slots:
-            observations[slot], rewards[slot], ends, cut, _ = self._problems[slot].step(
-                actions[slot]
-            )
+            observations[slot], reward, ends, cut, _ = problems[slot].step(actions[slot])
+            rewards[slot] = reward
+            finite = finite and isfinite(reward)
             if ends or cut:
-                if not ended:
-                    terminated, truncated = terminated.copy(), truncated.copy()
-                terminated[slot], truncated[slot] = ends, cut
-                ended.append(slot)
-        self.observations = observations
-        return Steps(observations, rewards, terminated, truncated, ended)
+                self._end(slot, ends, cut)
+        self.finite = finite
+
+    def _end(self, slot: int, terminated: bool, truncated: bool) -> None:
+        if not self.ended:
+            self.terminated, self.truncated = self._none.copy(), self._none.copy()
+        self.terminated[slot], self.truncated[slot] = terminated, truncated
+        self.ended.append(slot)
 
     def settle(self, slot: int) -> None:
         """Nothing to do."""
@@ -116,7 +129,7 @@ class OneByOne:
         self.observations[slot] = observation
 
 
-class AtOnce:
+class AtOnce(_Group):
     """Environments with `OwnEnvironment.step_many`, their states in one array. See `Lockstep`.
 
     What happens once an episode (resets, their random numbers, start states) is left to each
@@ -124,14 +137,13 @@ class AtOnce:
     """
 
     def __init__(self, problems: Sequence[Problem]) -> None:
-        self._problems = list(problems)
+        super().__init__(problems)
         first: Any = problems[0].unwrapped
         M, S = len(problems), len(first.state_bounds)
         self._step_many = first.step_many
         self._limit, self._overwrite = problems[0].steps_per_episode, problems[0].overwrite
         self._states = np.zeros((S, M))
         self._steps = np.zeros(M, dtype=np.int64)  # in the current episode
-        self._none = np.zeros(M, dtype=bool)
         self.observations = np.zeros((M, S), dtype=np.float32)
 
     def reset(self, seeds: Mapping[int, int | None]) -> None:
@@ -140,14 +152,17 @@ class AtOnce:
             observation, _ = self._problems[slot].reset(seed=seed)
             self.take_up(slot, observation)
 
-    def step(self, actions: BySlot, slots: Sequence[int]) -> Steps:
+    def step(self, actions: BySlot, slots: Sequence[int]) -> None:
         M = len(self._problems)
         if len(slots) == M:
-            return self._step(np.asarray(actions), slice(None))
-        at = np.array(slots, dtype=np.int64)
-        return self._step(np.asarray([actions[slot] for slot in slots]), at)
+            self._step(np.asarray(actions), slice(None))
+        elif slots:
+            at = np.array(slots)
+            self._step(np.asarray([actions[slot] for slot in slots]), at)
+        else:
+            self.rewards, self.ended = np.zeros(M), []
 
-    def _step(self, actions: np.ndarray, at: Any) -> Steps:
+    def _step(self, actions: np.ndarray, at: Any) -> None:
         M = len(self._problems)
         states, rewards, terminated = self._step_many(self._states[:, at], actions)
         self._states[:, at] = states
@@ -162,11 +177,12 @@ class AtOnce:
             rewards, terminated, truncated = (
                 _spread(values, at, M) for values in (rewards, terminated, truncated)
             )
+        self.rewards, self.terminated, self.truncated = rewards, terminated, truncated
+        self.finite = isfinite(np.add.reduce(rewards))
         self.observations = self._states.T.astype(np.float32, order="C")
-        ended = (terminated | truncated).nonzero()[0].tolist()
-        for slot in ended:
+        self.ended = (terminated | truncated).nonzero()[0].tolist()
+        for slot in self.ended:
             self._problems[slot].restore_counters(steps=int(self._steps[slot]), in_episode=False)
-        return Steps(self.observations, rewards, terminated, truncated, ended)
 
     def settle(self, slot: int) -> None:
         problem = self._problems[slot]

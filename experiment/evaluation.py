@@ -58,13 +58,14 @@ class Evaluator:
         if self._keeps_states:
             for slot in running:
                 evaluations[slot].states.append(np.array(observations[slot]))
-        step = self._environments.step(actions, running)
-        self._returns += step.rewards
+        self._environments.step(actions, running)
+        ended = self._environments.ended
+        self._returns += self._environments.rewards
         self._steps += 1
-        if not step.ended:
+        if not ended:
             return running
         again: dict[int, int | None] = {}
-        for slot in step.ended:
+        for slot in ended:
             try:
                 evaluations[slot].end_episode(float(self._returns[slot]), int(self._steps[slot]))
             except Diverged as reason:
@@ -73,7 +74,7 @@ class Evaluator:
             if not evaluations[slot].over:
                 again[slot] = None
         self._begin_episodes(again)
-        return [slot for slot in running if slot in again or slot not in step.ended]
+        return [slot for slot in running if slot in again or slot not in ended]
 
     def _begin_episodes(self, seeds: Mapping[int, int | None]) -> None:
         self._environments.reset(seeds)
@@ -88,6 +89,9 @@ class Evaluator:
 
 def not_finite(actions: BySlot, slots: Sequence[int]) -> list[int]:
     """Those of `slots` whose action, a vector, holds a number that is not finite."""
-    if isinstance(actions, np.ndarray) and math.isfinite(np.add.reduce(actions, axis=None)):
-        return []
+    if isinstance(actions, np.ndarray):
+        # quick ways to see that all are
+        total = actions.item() if actions.size == 1 else np.vdot(actions, actions)
+        if math.isfinite(total):
+            return []
     return [slot for slot in slots if not np.isfinite(actions[slot]).all()]

@@ -137,9 +137,9 @@ class Training:
         counted = live
         if self._continuous and (unfit := not_finite(actions, live)):
             counted = self._without(live, unfit, "the action")
-        step = environments.step(actions, counted)
-        rewards, ended = step.rewards, step.ended
-        if not math.isfinite(np.add.reduce(rewards)):
+        environments.step(actions, counted)
+        rewards, ended = environments.rewards, environments.ended
+        if not environments.finite:
             unfit = [slot for slot in counted if not math.isfinite(rewards[slot])]
             counted = self._without(counted, unfit, "the reward")
             rewards[unfit] = 0.0
@@ -148,7 +148,7 @@ class Training:
         if self._records_steps:
             self._record(counted, observations, actions, rewards)
         for slot in ended:
-            self.members[slot].end_episode(terminated=bool(step.terminated[slot]))
+            self.members[slot].end_episode(terminated=bool(environments.terminated[slot]))
         learning = counted
         if agent.diverged:
             learning = [slot for slot in counted if slot not in agent.diverged]
@@ -156,9 +156,9 @@ class Training:
             observations,
             actions,
             rewards,
-            step.observations,
-            step.terminated,
-            step.truncated,
+            environments.observations,
+            environments.terminated,
+            environments.truncated,
             learning,
         )
         return ended

@@ -27,7 +27,7 @@ from agents.base import AgentRefused
 from agents.group import BySlot
 from agents.linear.draws import normal, uniform
 from agents.linear.features import activate
-from agents.linear.learner import LinearGroup, enter
+from agents.linear.learner import LinearGroup
 from agents.linear.policies import (
     gaussian,
     gaussian_direction,
@@ -82,10 +82,10 @@ class LinearActorCritic(LinearGroup):
             device=device,
         )
         for name in ("avg_reward_lr", "temperature", "scaled"):
-            self.columns[name] = [getattr(one, name) for one in settings]
+            self.records[name] = [getattr(one, name) for one in settings]
         for name in ("critic_lr", "actor_lr"):
-            self.columns[name] = [getattr(one, name) / self.tiles.active for one in settings]
-        self.columns["log_clip"] = [
+            self.records[name] = [getattr(one, name) / self.tiles.active for one in settings]
+        self.records["log_clip"] = [
             math.log(one.clip_stddev) if one.clip_stddev > 0 else math.inf for one in settings
         ]
         # the policy's parameters where each member acted last
@@ -96,69 +96,49 @@ class LinearActorCritic(LinearGroup):
             self.policy[:, :width] = 0.0
         self._width = width
 
-    def _sample(self, slots: np.ndarray, observations: np.ndarray) -> BySlot:
-        actions = np.zeros((len(self._all), self._width))
-        _sample(
-            slots,
-            observations,
-            *self.tiles.arguments,
+        # the further arguments of `_sample`, `_best` and `_observe`
+        tiles, memory = (self.tiles.bounds, self.tiles.layout), self.memory
+        common = (self._discrete, self._first, self.policy)
+        self._for_sample = (
             self._features,
-            self._successors,
-            self.memory.weights,
-            self.columns,
-            self._discrete,
-            self._draws.values,
-            self._draws.used,
-            self.policy,
-            actions,
+            memory.weights,
+            self.records,
+            *common,
+            *self._draws.arrays,
         )
+        self._for_best = (
+            *tiles,
+            memory.weights,
+            self.records,
+            *common,
+            *self._evaluation_draws.arrays,
+        )
+        self._for_observe = (*tiles, self._features, *memory.arrays, self.records, *common)
+
+    def _sample(self, slots: np.ndarray) -> BySlot:
+        actions = np.zeros((len(self._all), self._width))
+        _sample(slots, actions, *self._for_sample)
         return self._as_of_space(actions)
 
     def _best(self, slots: np.ndarray, observations: np.ndarray) -> BySlot:
         actions = np.zeros((len(self._all), self._width))
-        _best(
-            slots,
-            observations,
-            *self.tiles.arguments,
-            self.memory.weights,
-            self.columns,
-            self._discrete,
-            self._evaluation_draws.values,
-            self._evaluation_draws.used,
-            self.policy.shape[1],
-            actions,
-        )
+        _best(slots, actions, observations, *self._for_best)
         return self._as_of_space(actions)
 
     def _as_of_space(self, actions: np.ndarray) -> np.ndarray:
-        return self._first + actions[:, 0].astype(np.int64) if self._discrete else actions
+        return actions[:, 0].astype(np.int64) if self._discrete else actions
 
     def _learn(
         self,
         slots: np.ndarray,
-        actions: BySlot,
+        actions: np.ndarray,
         rewards: np.ndarray,
         successors: np.ndarray,
         terminated: np.ndarray,
         truncated: np.ndarray,
     ) -> bool:
-        return bool(
-            _observe(
-                slots,
-                self._by_slot(actions, slots) - self._first,
-                rewards,
-                successors,
-                terminated,
-                truncated,
-                *self.tiles.arguments,
-                self._features,
-                self._successors,
-                *self.memory.arrays,
-                self.columns,
-                self._discrete,
-                self.policy,
-            )
-        )
+        step = (actions, rewards, successors, terminated, truncated)
+        return bool(_observe(slots, *step, *self._for_observe))
 
     def state_dict(self, slot: int) -> dict[str, Any]:
         return super().state_dict(slot) | {"policy": self.policy[slot].copy()}
@@ -168,7 +148,7 @@ class LinearActorCritic(LinearGroup):
         self.policy[slot] = state["policy"]
 
     def metrics(self, slot: int) -> dict[str, float]:
-        average_reward = float(self.columns["average_reward"][slot])
+        average_reward = float(self.records["average_reward"][slot])
         if self._discrete:
             p = self.policy[slot][self.policy[slot] > 0]
             return {"average_reward": average_reward, "entropy": float(-(p * np.log(p)).sum())}
@@ -182,39 +162,32 @@ class LinearActorCritic(LinearGroup):
             "actor_weights": weights[:, 1:],
             "critic_trace": traces[:, _CRITIC],
             "actor_trace": traces[:, 1:],
-            "average_reward": np.array(self.columns["average_reward"][slot]),
+            "average_reward": np.array(self.records["average_reward"][slot]),
         }
 
 
 @njit(cache=True)
 def _sample(
     slots: np.ndarray,
-    observations: np.ndarray,
-    low: np.ndarray,
-    scale: np.ndarray,
-    tilings: int,
-    bins: int,
-    size: int,
-    hashed: bool,
+    actions: np.ndarray,
     features: np.ndarray,
-    successors: np.ndarray,
     weights: np.ndarray,
-    columns: np.ndarray,
+    records: np.ndarray,
     discrete: bool,
+    first_action: int,
+    policy: np.ndarray,
     draws: np.ndarray,
     used: np.ndarray,
-    policy: np.ndarray,
-    actions: np.ndarray,
 ) -> None:
     """Writes a ~ π(·|s) into `actions` [M, A], and what it was drawn from into `policy`."""
     A = actions.shape[1]
     for m in slots:
-        enter(observations[m], low, scale, tilings, bins, size, hashed, features[m], successors[m])
-        one, here, numbers = columns[m], features[m, 0], draws[m, used[m]]
+        features[m, 0] = features[m, 1]
+        one, here, numbers = records[m], features[m, 0], draws[m, used[m]]
         used[m] += 1
         if discrete:
             softmax(weights[m], here, one.temperature, policy[m])
-            actions[m, 0] = inverse_cumulative(policy[m], numbers[0])
+            actions[m, 0] = first_action + inverse_cumulative(policy[m], numbers[0])
         else:
             gaussian(weights[m], here, one.log_clip, policy[m])
             for d in range(A):
@@ -224,33 +197,31 @@ def _sample(
 @njit(cache=True)
 def _best(
     slots: np.ndarray,
+    actions: np.ndarray,
     observations: np.ndarray,
-    low: np.ndarray,
-    scale: np.ndarray,
-    tilings: int,
-    bins: int,
-    size: int,
-    hashed: bool,
+    bounds: np.ndarray,
+    layout: np.ndarray,
     weights: np.ndarray,
-    columns: np.ndarray,
+    records: np.ndarray,
     discrete: bool,
+    first_action: int,
+    policy: np.ndarray,
     draws: np.ndarray,
     used: np.ndarray,
-    parameters: int,
-    actions: np.ndarray,
 ) -> None:
     """Writes the most likely action into `actions` [M, A]."""
     A = actions.shape[1]
-    active, policy = np.zeros(tilings + 1, dtype=np.int64), np.zeros(parameters)
+    parameters = policy.shape[1]
+    active, there = np.zeros(layout[0] + 1, dtype=np.int64), np.zeros(parameters)
     for m in slots:
-        activate(observations[m], low, scale, tilings, bins, size, hashed, active)
+        activate(observations[m], bounds, layout, active)
         u = draws[m, used[m], 0]
         used[m] += 1
         if discrete:
-            actions[m, 0] = greedy(weights[m], 1, parameters, active, u)
+            actions[m, 0] = first_action + greedy(weights[m], 1, parameters, active, u)
         else:
-            gaussian(weights[m], active, columns[m].log_clip, policy)
-            actions[m] = policy[:A]
+            gaussian(weights[m], active, records[m].log_clip, there)
+            actions[m] = there[:A]
 
 
 @njit(cache=True)
@@ -261,25 +232,17 @@ def _observe(
     observations: np.ndarray,
     terminated: np.ndarray,
     truncated: np.ndarray,
-    low: np.ndarray,
-    scale: np.ndarray,
-    tilings: int,
-    bins: int,
-    size: int,
-    hashed: bool,
+    bounds: np.ndarray,
+    layout: np.ndarray,
     features: np.ndarray,
-    successors: np.ndarray,
     weights: np.ndarray,
     traces: np.ndarray,
     live: np.ndarray,
-    seen: np.ndarray,
     row: np.ndarray,
-    clock: np.ndarray,
-    decay: np.ndarray,
-    horizon: np.ndarray,
     width: tuple[int, ...],
-    columns: np.ndarray,
+    records: np.ndarray,
     discrete: bool,
+    first_action: int,
     policy: np.ndarray,
 ) -> bool:
     """One step of learning from s' = `observations`; see `LinearGroup._learn`."""
@@ -287,29 +250,25 @@ def _observe(
     functions = weights.shape[2]
     gradient, step = np.ones(functions), np.zeros(functions)
     for m in slots:
-        one, here, there = columns[m], features[m, 0], features[m, 1]
-        activate(observations[m], low, scale, tilings, bins, size, hashed, there)
-        successors[m] = observations[m]
+        one, here, there = records[m], features[m, 0], features[m, 1]
+        activate(observations[m], bounds, layout, there)
         future = 0.0
         if not terminated[m]:
             future = one.gamma * value(weights[m], _CRITIC, there)
         error = rewards[m] - one.average_reward + future - value(weights[m], _CRITIC, here)
-        columns[m].td_error = error
+        records[m].td_error = error
         if not math.isfinite(error):
             finite = False
             continue
-        columns[m].average_reward += one.avg_reward_lr * error
+        records[m].average_reward += one.avg_reward_lr * error
         step[_CRITIC] = one.critic_lr * error
         size_of_step = one.actor_lr * error
         if discrete:
-            softmax_direction(
-                int(actions[m, 0]), policy[m], one.temperature, size_of_step, gradient, step
-            )
+            action = int(actions[m, 0]) - first_action
+            softmax_direction(action, policy[m], one.temperature, size_of_step, gradient, step)
         else:
             gaussian_direction(actions[m], policy[m], size_of_step, one.scaled, gradient, step)
-        learn(
-            m, weights, traces, live, seen, row, clock, decay, horizon, width, here, gradient, step
-        )
+        learn(m, weights, traces, live, row, width, records, here, gradient, step)
         if (terminated[m] or truncated[m]) and one.clears_traces:
-            forget(m, live, row, clock)
+            forget(m, live, row, records)
     return finite

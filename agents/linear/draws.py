@@ -37,6 +37,11 @@ class Draws:
         self.used = np.full(len(rngs), BLOCK)
         self._steps_left = 0  # at least so many for every member
 
+    @property
+    def arrays(self) -> tuple[np.ndarray, np.ndarray]:
+        """Both attributes."""
+        return self.values, self.used
+
     def provide(self) -> None:
         """To be called before every step: there are numbers for it."""
         if self._steps_left == 0:

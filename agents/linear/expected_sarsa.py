@@ -22,7 +22,7 @@ from agents.base import AgentRefused
 from agents.group import BySlot
 from agents.linear.draws import uniform
 from agents.linear.features import activate
-from agents.linear.learner import LinearGroup, enter
+from agents.linear.learner import LinearGroup
 from agents.linear.policies import greedy
 from agents.linear.settings import ExpectedSarsaSettings
 from agents.linear.traces import forget, learn, value
@@ -59,66 +59,40 @@ class ExpectedSarsa(LinearGroup):
             rngs=rngs,
             device=device,
         )
-        self.columns["lr"] = [one.lr / self.tiles.active for one in settings]
+        self.records["lr"] = [one.lr / self.tiles.active for one in settings]
         for name in names:
-            self.columns[name] = [getattr(one, name) for one in settings]
+            self.records[name] = [getattr(one, name) for one in settings]
 
-    def _sample(self, slots: np.ndarray, observations: np.ndarray) -> BySlot:
+        # the further arguments of `_sample`, `_best` and `_observe`
+        tiles, memory = (self.tiles.bounds, self.tiles.layout), self.memory
+        self._for_sample = (self._features, memory.weights, self.records, *self._draws.arrays)
+        self._for_best = (*tiles, memory.weights, *self._evaluation_draws.arrays)
+        self._for_observe = (*tiles, self._features, *memory.arrays, self.records, self._first)
+
+    def _sample(self, slots: np.ndarray) -> BySlot:
         actions = np.zeros(len(self._all), dtype=np.int64)
-        _sample(
-            slots,
-            observations,
-            *self.tiles.arguments,
-            self._features,
-            self._successors,
-            self.memory.weights,
-            self.columns,
-            self._draws.values,
-            self._draws.used,
-            actions,
-        )
+        _sample(slots, actions, *self._for_sample)
         return self._first + actions
 
     def _best(self, slots: np.ndarray, observations: np.ndarray) -> BySlot:
         actions = np.zeros(len(self._all), dtype=np.int64)
-        _best(
-            slots,
-            observations,
-            *self.tiles.arguments,
-            self.memory.weights,
-            self._evaluation_draws.values,
-            self._evaluation_draws.used,
-            actions,
-        )
+        _best(slots, actions, observations, *self._for_best)
         return self._first + actions
 
     def _learn(
         self,
         slots: np.ndarray,
-        actions: BySlot,
+        actions: np.ndarray,
         rewards: np.ndarray,
         successors: np.ndarray,
         terminated: np.ndarray,
         truncated: np.ndarray,
     ) -> bool:
-        return bool(
-            _observe(
-                slots,
-                self._by_slot(actions, slots) - self._first,
-                rewards,
-                successors,
-                terminated,
-                truncated,
-                *self.tiles.arguments,
-                self._features,
-                self._successors,
-                *self.memory.arrays,
-                self.columns,
-            )
-        )
+        step = (actions, rewards, successors, terminated, truncated)
+        return bool(_observe(slots, *step, *self._for_observe))
 
     def metrics(self, slot: int) -> dict[str, float]:
-        return {"epsilon": float(self.columns["epsilon"][slot])}
+        return {"epsilon": float(self.records["epsilon"][slot])}
 
     def learned_params(self, slot: int) -> dict[str, np.ndarray]:
         return {"weights": self.memory.weights[slot], "traces": self.memory.dense_traces(slot)}
@@ -127,28 +101,20 @@ class ExpectedSarsa(LinearGroup):
 @njit(cache=True)
 def _sample(
     slots: np.ndarray,
-    observations: np.ndarray,
-    low: np.ndarray,
-    scale: np.ndarray,
-    tilings: int,
-    bins: int,
-    size: int,
-    hashed: bool,
+    actions: np.ndarray,
     features: np.ndarray,
-    successors: np.ndarray,
     weights: np.ndarray,
-    columns: np.ndarray,
+    records: np.ndarray,
     draws: np.ndarray,
     used: np.ndarray,
-    actions: np.ndarray,
 ) -> None:
     """Writes ε-greedy actions [M]: one number decides whether to explore, another which it is."""
     functions = weights.shape[2]
     for m in slots:
-        enter(observations[m], low, scale, tilings, bins, size, hashed, features[m], successors[m])
+        features[m, 0] = features[m, 1]
         numbers = draws[m, used[m]]
         used[m] += 1
-        if numbers[0] < columns[m].epsilon:
+        if numbers[0] < records[m].epsilon:
             actions[m] = int(numbers[1] * functions)
         else:
             actions[m] = greedy(weights[m], 0, functions, features[m, 0], numbers[1])
@@ -157,22 +123,18 @@ def _sample(
 @njit(cache=True)
 def _best(
     slots: np.ndarray,
+    actions: np.ndarray,
     observations: np.ndarray,
-    low: np.ndarray,
-    scale: np.ndarray,
-    tilings: int,
-    bins: int,
-    size: int,
-    hashed: bool,
+    bounds: np.ndarray,
+    layout: np.ndarray,
     weights: np.ndarray,
     draws: np.ndarray,
     used: np.ndarray,
-    actions: np.ndarray,
 ) -> None:
     """Writes greedy actions [M]."""
-    active = np.zeros(tilings + 1, dtype=np.int64)
+    active = np.zeros(layout[0] + 1, dtype=np.int64)
     for m in slots:
-        activate(observations[m], low, scale, tilings, bins, size, hashed, active)
+        activate(observations[m], bounds, layout, active)
         actions[m] = greedy(weights[m], 0, weights.shape[2], active, draws[m, used[m], 0])
         used[m] += 1
 
@@ -185,52 +147,41 @@ def _observe(
     observations: np.ndarray,
     terminated: np.ndarray,
     truncated: np.ndarray,
-    low: np.ndarray,
-    scale: np.ndarray,
-    tilings: int,
-    bins: int,
-    size: int,
-    hashed: bool,
+    bounds: np.ndarray,
+    layout: np.ndarray,
     features: np.ndarray,
-    successors: np.ndarray,
     weights: np.ndarray,
     traces: np.ndarray,
     live: np.ndarray,
-    seen: np.ndarray,
     row: np.ndarray,
-    clock: np.ndarray,
-    decay: np.ndarray,
-    horizon: np.ndarray,
     width: tuple[int, ...],
-    columns: np.ndarray,
+    records: np.ndarray,
+    first_action: int,
 ) -> bool:
     """One step of learning from s' = `observations`; see `LinearGroup._learn`."""
     finite = True
     functions = weights.shape[2]
     gradient, step = np.zeros(functions), np.zeros(functions)
     for m in slots:
-        one, here, there = columns[m], features[m, 0], features[m, 1]
-        activate(observations[m], low, scale, tilings, bins, size, hashed, there)
-        successors[m] = observations[m]
+        one, here, there = records[m], features[m, 0], features[m, 1]
+        activate(observations[m], bounds, layout, there)
         # the successor's action will be drawn with the next step's ε
-        columns[m].epsilon = max(one.epsilon * one.epsilon_decay, one.epsilon_min)
+        records[m].epsilon = max(one.epsilon * one.epsilon_decay, one.epsilon_min)
         future = 0.0
         if not terminated[m]:
-            future = one.gamma * _expected_value(weights[m], there, columns[m].epsilon)
-        action = int(actions[m, 0])
+            future = one.gamma * _expected_value(weights[m], there, records[m].epsilon)
+        action = int(actions[m, 0]) - first_action
         error = rewards[m] + future - value(weights[m], action, here)
-        columns[m].td_error = error
+        records[m].td_error = error
         if not math.isfinite(error):
             finite = False
             continue
         gradient[:] = 0.0
         gradient[action] = 1.0
         step[:] = one.lr * error
-        learn(
-            m, weights, traces, live, seen, row, clock, decay, horizon, width, here, gradient, step
-        )
+        learn(m, weights, traces, live, row, width, records, here, gradient, step)
         if (terminated[m] or truncated[m]) and one.clears_traces:
-            forget(m, live, row, clock)
+            forget(m, live, row, records)
     return finite
 
 

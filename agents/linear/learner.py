@@ -16,7 +16,7 @@ from agents.group import BySlot
 from agents.linear.draws import Draws, Law, uniform
 from agents.linear.features import activate, tiles_for
 from agents.linear.settings import LinearSettings
-from agents.linear.traces import TracedWeights
+from agents.linear.traces import FIELDS, TracedWeights
 
 
 class LinearGroup(ABC):
@@ -26,13 +26,13 @@ class LinearGroup(ABC):
     through the members one after another.
 
     Attributes:
-        columns: [M] a record for each member: its hyperparameters, and the numbers that change.
+        records: [M] of each member its hyperparameters, and the numbers that change.
     """
 
     GROUPS = True
-    #: Fields of `columns` that every agent has.
+    #: Fields of `records` that every agent has.
     COMMON = (("gamma", "f8"), ("clears_traces", "?"), ("td_error", "f8"))
-    #: Fields of `columns` that change.
+    #: Fields of `records` that change.
     CHANGING: tuple[str, ...] = ()
 
     def __init__(
@@ -53,7 +53,7 @@ class LinearGroup(ABC):
         Args:
             functions: linear functions of the features.
             gammas: [M] discounts.
-            fields: further fields of `columns`, and their types.
+            fields: further fields of `records`, and their types.
             law, width: of the random numbers of a step.
 
         Raises:
@@ -66,45 +66,51 @@ class LinearGroup(ABC):
         M = len(settings)
         self.tiles = tiles_for(observation_space, settings[0], agent=name)
         decay = gammas * np.array([one.decay for one in settings])
-        self.memory = TracedWeights(self.tiles.size, self.tiles.active, functions, decay)
-        self.columns = np.zeros(M, dtype=[*self.COMMON, *fields])
-        self.columns["gamma"] = gammas
-        self.columns["clears_traces"] = [not one.accumulate_trace for one in settings]
+        self.records = np.zeros(M, dtype=[*self.COMMON, *FIELDS, *fields])
+        self.memory = TracedWeights(
+            self.tiles.size, self.tiles.active, functions, decay, self.records
+        )
+        self.records["gamma"] = gammas
+        self.records["clears_traces"] = [not one.accumulate_trace for one in settings]
         self._all = np.arange(M)
         # the active features of s, and of s', which is s in the next step
         self._features = np.zeros((M, 2, self.tiles.active), dtype=np.int64)
-        self._successors = np.full((M, len(self.tiles.low)), math.nan)  # s', nan where unknown
+        self._successors: BySlot = None  # as what s' was handed over; it mostly comes back as s
         self._draws = Draws(law, rngs, width)
         self._evaluation_draws = Draws(uniform, [np.random.default_rng(0)] * M, 1)
         self._listeners: dict[int, Callable[[str, Any], None]] = {}
         self.diverged: dict[int, str] = {}
 
     @abstractmethod
-    def _sample(self, slots: np.ndarray, observations: np.ndarray) -> BySlot:
-        """The behaviour policy's actions; observations are [M, D]."""
+    def _sample(self, slots: np.ndarray) -> BySlot:
+        """The behaviour policy's actions where the features are `_features[:, 1]`, which become
+        those of s."""
 
     @abstractmethod
     def _best(self, slots: np.ndarray, observations: np.ndarray) -> BySlot:
-        """The actions of evaluation."""
+        """The actions of evaluation; observations are [M, D]."""
 
     @abstractmethod
     def _learn(
         self,
         slots: np.ndarray,
-        actions: BySlot,
+        actions: np.ndarray,
         rewards: np.ndarray,
         successors: np.ndarray,
         terminated: np.ndarray,
         truncated: np.ndarray,
     ) -> bool:
-        """Takes in a step; returns whether every TD error is finite. A member whose error is not
-        learns nothing."""
+        """Takes in a step, with actions [M, A]; returns whether every TD error is finite. A member
+        whose error is not learns nothing."""
 
     def act(self, observations: BySlot, slots: Sequence[int], *, explore: bool) -> BySlot:
         chosen = self._chosen(slots)
         if explore:
+            if observations is not self._successors:
+                array = self._by_slot(observations, slots)
+                _enter(chosen, array, self.tiles.bounds, self.tiles.layout, self._features)
             self._draws.provide()
-            return self._sample(chosen, self._by_slot(observations, slots))
+            return self._sample(chosen)
         self._evaluation_draws.provide()
         return self._best(chosen, self._by_slot(observations, slots))
 
@@ -118,16 +124,17 @@ class LinearGroup(ABC):
         truncated: BySlot,
         slots: Sequence[int],
     ) -> None:
+        self._successors = next_observations
         finite = self._learn(
             self._chosen(slots),
-            actions,
-            np.asarray(rewards, dtype=np.float64),
+            self._by_slot(actions, slots),
+            np.asarray(rewards),
             self._by_slot(next_observations, slots),
             np.asarray(terminated),
             np.asarray(truncated),
         )
         if not finite:
-            bad = [slot for slot in slots if not math.isfinite(self.columns["td_error"][slot])]
+            bad = [slot for slot in slots if not math.isfinite(self.records["td_error"][slot])]
             self.diverged |= dict.fromkeys(bad, "the TD error")
         for slot, listener in self._listeners.items():
             if slot in slots and slot not in self.diverged:
@@ -139,17 +146,15 @@ class LinearGroup(ABC):
     def _chosen(self, slots: Sequence[int]) -> np.ndarray:
         return self._all if len(slots) == len(self._all) else np.array(slots, dtype=np.int64)
 
-    def _by_slot(self, values: BySlot, slots: Sequence[int] | np.ndarray) -> np.ndarray:
+    def _by_slot(self, values: BySlot, slots: Sequence[int]) -> np.ndarray:
         """[M, ...] float64, from a list or array by slot."""
-        M = len(self._all)
-        if isinstance(values, np.ndarray) or len(slots) == M:
-            return np.array(values, dtype=np.float64).reshape(M, -1)
-        some = np.array([values[slot] for slot in slots], dtype=np.float64).reshape(len(slots), -1)
-        every = np.zeros((M, some.shape[1]))
-        every[list(slots)] = some
-        return every
+        if not isinstance(values, np.ndarray) and len(slots) < len(self._all):
+            anything = values[slots[0]]  # a slot that is not asked for may have none yet
+            values = [anything if value is None else value for value in values]
+        array = np.asarray(values, dtype=np.float64)
+        return array if array.ndim == 2 else array.reshape(len(array), -1)
 
-    def freeze(self, slots: Sequence[int]) -> None:
+    def freeze(self, slots: Sequence[int]) -> None:  # noqa: B027 - may do nothing
         """Nothing to do: a member that is not named does not learn."""
 
     def begin_evaluation(self, slot: int, rng: np.random.Generator) -> None:
@@ -162,15 +167,15 @@ class LinearGroup(ABC):
         return {
             "memory": self.memory.state_dict(slot),
             "draws": self._draws.state_dict(slot),
-            "columns": {name: self.columns[name][slot].item() for name in self.CHANGING},
+            "records": {name: self.records[name][slot].item() for name in self.CHANGING},
         }
 
     def load_state_dict(self, slot: int, state: dict[str, Any]) -> None:
         self.memory.load_state_dict(slot, state["memory"])
         self._draws.load_state_dict(slot, state["draws"])
-        for name, number in state["columns"].items():
-            self.columns[name][slot] = number
-        self._successors[slot] = math.nan
+        for name, number in state["records"].items():
+            self.records[name][slot] = number
+        self._successors = None
 
     @abstractmethod
     def metrics(self, slot: int) -> dict[str, float]: ...
@@ -180,26 +185,16 @@ class LinearGroup(ABC):
 
 
 @njit(cache=True)
-def enter(
-    observation: np.ndarray,
-    low: np.ndarray,
-    scale: np.ndarray,
-    tilings: int,
-    bins: int,
-    size: int,
-    hashed: bool,
+def _enter(
+    slots: np.ndarray,
+    observations: np.ndarray,
+    bounds: np.ndarray,
+    layout: np.ndarray,
     features: np.ndarray,
-    successor: np.ndarray,
 ) -> None:
-    """Writes the active features of an observation [D] to act on into `features[0]`.
-
-    Mostly it is the successor of the last step, whose features are in `features[1]`.
-    """
-    for d in range(observation.shape[0]):
-        if observation[d] != successor[d]:
-            activate(observation, low, scale, tilings, bins, size, hashed, features[0])
-            return
-    features[0] = features[1]
+    """Writes the active features of each observation into `features[m, 1]`."""
+    for m in slots:
+        activate(observations[m], bounds, layout, features[m, 1])
 
 
 def _check_alike(settings: Sequence[LinearSettings]) -> None:

@@ -105,7 +105,7 @@ def inverse_cumulative(probabilities: np.ndarray, u: float) -> int:
 
 @njit(cache=True)
 def greedy(weights: np.ndarray, first: int, functions: int, active: np.ndarray, u: float) -> int:
-    """Which of the functions from column `first` on is highest; a uniform u decides between ties."""
+    """Which function from column `first` on is highest at x; a uniform u decides between ties."""
     ties, highest = 0, -np.inf
     outputs = np.zeros(functions)
     for feature in active:
