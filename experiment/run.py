@@ -54,7 +54,7 @@ class Options:
     checkpoint_minutes: float = 10.0
     force: bool = False
     monitor_after: int | None = None
-    batch: int = 1
+    batch: int | None = 1  # None: as many as suit the agent
 
 
 def run_index(

@@ -89,7 +89,7 @@ class LinearActorCritic(LinearGroup):
             math.log(one.clip_stddev) if one.clip_stddev > 0 else math.inf for one in settings
         ]
         # the policy's parameters where each member acted last
-        self.policy = np.full(
+        self.policy: np.ndarray = np.full(
             (len(settings), parameters), 1 / parameters if self._discrete else 1.0
         )
         if not self._discrete:

@@ -154,8 +154,9 @@ class LinearGroup(ABC):
         array = np.asarray(values, dtype=np.float64)
         return array if array.ndim == 2 else array.reshape(len(array), -1)
 
-    def freeze(self, slots: Sequence[int]) -> None:  # noqa: B027 - may do nothing
-        """Nothing to do: a member that is not named does not learn."""
+    def freeze(self, slots: Sequence[int]) -> None:
+        # who acts no more must not look short of random numbers
+        self._draws.used[list(slots)] = 0
 
     def begin_evaluation(self, slot: int, rng: np.random.Generator) -> None:
         self._evaluation_draws.replace(slot, rng)
