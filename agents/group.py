@@ -94,8 +94,6 @@ class Ensemble:
         slots: Sequence[int],
     ) -> None:
         for slot in slots:
-            if slot in self.diverged:
-                continue
             try:
                 self.agents[slot].observe(
                     Transition(

@@ -261,6 +261,18 @@ def test_a_diverging_critic_is_named_and_learns_no_more() -> None:
     np.testing.assert_array_equal(agent.weights, before)
 
 
+def test_a_loaded_member_acts_on_what_it_sees_not_on_what_the_slot_saw() -> None:
+    one, other = actor_critic().group, actor_critic().group
+    successors = [S1]
+    for agent, seen in ((one, successors), (other, [S2])):
+        actions = agent.act([S0], [0], explore=True)
+        agent.observe([S0], actions, [1.0], seen, [False], [False], [0])
+    other._features[:] = 0
+    one.load_state_dict(0, other.state_dict(0))
+    one._features[:] = 0  # as if another member had been there
+    assert one.act(successors, [0], explore=True) == other.act([S1], [0], explore=True)
+
+
 def test_ties_are_broken_evenly_by_the_evaluations_own_numbers() -> None:
     for agent in (expected_sarsa(), actor_critic(gymnasium.spaces.Discrete(3))):
         counts = []

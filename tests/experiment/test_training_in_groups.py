@@ -7,10 +7,11 @@ import math
 import signal
 import subprocess
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from sweep_runs import (
     RANDOM,
@@ -24,13 +25,16 @@ from sweep_runs import (
     write_files,
 )
 
+from agents.group import Ensemble
 from envs.lockstep import AtOnce
 from experiment import run as run_module
+from experiment import sequence
 from experiment.configuration import Experiment
 from experiment.folder import ResultFolder
 from experiment.loop import Training
 from experiment.manifest import Manifest
 from experiment.run import Options, Outcome, build_training, run_group, run_index
+from experiment.selection import parse_batch
 
 SWEEP = {
     "agent_name": "linearAC",
@@ -161,6 +165,100 @@ def test_the_one_that_diverges_ends_and_its_neighbours_go_on(tmp_path: Path) -> 
     assert 0 < run["diverged"]["timestep"] < 600
     assert sum(run["train_episode_steps"]) == run["diverged"]["timestep"]
     assert run["provenance"]["batch_size"] == 3
+
+
+ARRIVES = {
+    "env_name": "sweep/MountainCarDiscrete-v1",
+    "start_state": [0.42, 0.05],
+    "overwrite_rewards": True,
+    "rewards": {"shift": 1e307, "gamma": 1.0},  # too large for its last step, which pays the rest
+}
+
+
+def test_a_reward_that_is_not_finite_ends_the_member_before_that_step(tmp_path: Path) -> None:
+    experiment = build(RANDOM, **ARRIVES, eval_episodes=0)
+    groups = {"alone": [[index] for index in range(12)], "together": [list(range(12))]}
+    seen = {name: results(experiment, tmp_path / name, group) for name, group in groups.items()}
+    assert seen["alone"] == seen["together"]
+    for run, _ in seen["together"].values():
+        assert run["diverged"] == {"timestep": 1, "what": "the reward"}
+        assert run["last_episode_unfinished"]
+        assert (run["train_episode_steps"], run["train_episode_rewards"]) == ([1], [1e307 - 1.0])
+
+
+@pytest.mark.parametrize("case", ["linearAC on Mountain Car", "random, at once"])
+@pytest.mark.parametrize("members", [1, 12])
+def test_returns_are_the_sums_of_the_rewards(case: str, members: int, tmp_path: Path) -> None:
+    agent, fields = CASES[case]
+    experiment = build(agent, **fields, eval_episodes=0)
+    folder = new_folder(tmp_path, experiment)
+    indices = list(range(members))
+    run_group(experiment, folder, indices, Options(record=("train_rewards",)))
+    for index in indices:
+        path = folder.record_path(index)
+        run, rewards = read_run(path), np.load(path.with_suffix(".npz"))["train_rewards"].tolist()
+        assert len(rewards) == sum(run["train_episode_steps"]) == 600
+        assert len(run["train_episode_steps"]) > 5
+        for steps, expected in zip(
+            run["train_episode_steps"], run["train_episode_rewards"], strict=True
+        ):
+            episode, rewards_left = rewards[:steps], rewards[steps:]
+            assert added_up(episode) == expected
+            rewards = rewards_left
+        windows = run["metrics"]["mean_reward"]
+        every = np.load(path.with_suffix(".npz"))["train_rewards"].tolist()
+        for begin, end, mean in zip(
+            [0, *windows["timestep"]], windows["timestep"], windows["value"], strict=False
+        ):
+            assert added_up(every[begin:end]) / (end - begin) == mean
+
+
+def added_up(rewards: list[float]) -> float:
+    """One after another; `sum` of Python is more exact."""
+    total = 0.0
+    for reward in rewards:
+        total += reward
+    return total
+
+
+def test_a_member_that_the_agent_gives_up_on_learns_no_more() -> None:
+    training = training_of(build(RANDOM, eval_episodes=0), 12)
+    assert isinstance(training.agent, Ensemble)
+    asked: list[list[int]] = []
+
+    class GivesUp(Ensemble):
+        def act(self, observations: Any, slots: Sequence[int], *, explore: bool) -> Any:
+            if len(asked) == 5:
+                self.diverged[3] = "its patience"
+            return super().act(observations, slots, explore=explore)
+
+        def observe(self, *step: Any) -> None:
+            asked.append(step[-1])
+
+    training.agent = GivesUp(training.agent.agents)
+    training.advance(math.inf)
+    everyone = list(range(12))
+    assert asked == [everyone] * 5 + [[slot for slot in everyone if slot != 3]] * 595
+    assert training.members[3].diverged == {"timestep": 6, "what": "its patience"}
+
+
+def test_auto_is_what_suits_the_agent(tmp_path: Path) -> None:
+    assert (parse_batch("auto"), parse_batch("12")) == (None, 12)
+    mixed = {"agent_name": "linearAC", "parameters": {"actor_lr": [0.1, 0.2], "tilings": [2, 4]}}
+    for agent, device, sizes in (
+        (mixed, "cpu", [200, 200, 26, 24]),
+        (SAC, "cpu", [8] * 56 + [2]),
+        (SAC, "cuda", [256, 194]),
+    ):
+        experiment = build(agent)
+        folder = ResultFolder(tmp_path, Manifest.of(experiment, 0))
+        options = Options(batch=None, device=device)
+        groups = list(sequence._groups(experiment, folder, range(450), options))
+        assert [len(group) for group in groups] == sizes
+        assert sorted(index for group in groups for index in group) == list(range(450))
+        for group in groups:
+            settings = [experiment.grid.setting(folder.run(index).setting) for index in group]
+            assert len({setting.get("tilings") for setting in settings}) == 1
 
 
 def test_what_is_finished_is_left_alone(tmp_path: Path) -> None:
