@@ -5,6 +5,7 @@
 Both run in this process on one thread, in turns, on the continuing Pendulum with 16 tilings of 8
 bins; CPU seconds of the process are counted, the best repeat is reported. The numpy version is
 written the usual way: a dense trace vector for each function, features by array arithmetic.
+A second table has whole runs through the training loop, alone and in groups of one process.
 """
 
 from __future__ import annotations
@@ -90,19 +91,27 @@ class NumpyActorCritic:
 
 
 class Alone:
-    """A group of one as the loop calls it, seen as a single agent."""
+    """A group of one, handed what the loop hands it, seen as a single agent."""
 
     def __init__(self, group: LinearActorCritic) -> None:
         self.group = group
+        self.observations: list[Any] = [None]
+        self.actions: Any = None
+        self.rewards, self.false = np.zeros(1), np.zeros(1, dtype=bool)
 
     def act(self, observation: np.ndarray, *, explore: bool) -> Any:
-        return self.group.act([observation], [0], explore=explore)[0]
+        if observation is not self.observations[0]:
+            self.observations = [observation]
+        self.actions = self.group.act(self.observations, [0], explore=explore)
+        return self.actions[0]
 
     def observe(self, transition: Transition) -> None:
-        observation, action, reward, successor, terminated, truncated = transition
+        successors = [transition.next_observation]
+        self.rewards[0] = transition.reward
         self.group.observe(
-            [observation], [action], [reward], [successor], [terminated], [truncated], [0]
+            self.observations, self.actions, self.rewards, successors, self.false, self.false, [0]
         )
+        self.observations = successors
 
 
 def agent_seconds(agent: Any, environment: Problem, steps: int) -> tuple[float, float]:
