@@ -1,7 +1,7 @@
 """Agents of a group of runs that one process trains together.
 
-An agent that learns by gradient from a replay buffer is a group agent by itself: all its arrays
-have a leading axis of members. Any other agent joins a group through `Ensemble`.
+An agent class with `GROUPS = True` is a group agent by itself: all its arrays have a leading axis
+of members. Any other agent joins a group through `Ensemble`.
 """
 
 from __future__ import annotations
