@@ -119,7 +119,7 @@ def main(
             checkpoint_minutes=checkpoint_minutes,
             force=force,
             monitor_after=after if monitor else None,
-            batch=parse_batch(batch, device),
+            batch=parse_batch(batch),
         )
         if replay is not None:
             from experiment.replay import replay_record

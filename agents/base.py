@@ -92,3 +92,9 @@ class AgentSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     RULES: ClassVar[tuple[Rule, ...]] = ()
     #: Hyperparameters in which the members of one group must agree; the others may differ.
     STATIC: ClassVar[tuple[str, ...]] = ()
+
+    @classmethod
+    def group_size(cls, device: str) -> int:
+        """How many runs train best together on a device: what `--batch auto` means."""
+        # small networks keep a core busy from about eight members on
+        return 8 if device == "cpu" else 256

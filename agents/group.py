@@ -1,7 +1,7 @@
 """Agents of a group of runs that one process trains together.
 
-An agent that learns by gradient from a replay buffer is a group agent by itself: all its arrays
-have a leading axis of members. Any other agent joins a group through `Ensemble`.
+An agent class with `GROUPS = True` is a group agent by itself: all its arrays have a leading axis
+of members. Any other agent joins a group through `Ensemble`.
 """
 
 from __future__ import annotations
@@ -13,9 +13,15 @@ import numpy as np
 
 from agents.base import Agent, Diverged, Transition
 
+BySlot = Any
+"""An entry for each slot: a list, or an array with a leading axis of slots. Entries of slots that
+a call does not name mean nothing."""
+
 
 class GroupAgent(Protocol):
     """M learners, one a slot. What happens in one slot never depends on the others.
+
+    The slots that a call names are in ascending order.
 
     Attributes:
         diverged: slot -> which number stopped being finite; the loop takes entries out.
@@ -23,25 +29,22 @@ class GroupAgent(Protocol):
 
     diverged: dict[int, str]
 
-    def act(self, observations: Sequence[Any], slots: Sequence[int], *, explore: bool) -> Any:
-        """An action at each of `slots` (a sequence or array by slot; other entries mean nothing).
-
-        Args:
-            observations: [M] by slot.
-        """
+    def act(self, observations: BySlot, slots: Sequence[int], *, explore: bool) -> BySlot:
+        """An action at each of `slots`."""
         ...
 
     def observe(
         self,
-        observations: Sequence[Any],
-        actions: Any,
-        rewards: Sequence[float],
-        next_observations: Sequence[Any],
-        terminated: Sequence[bool],
-        truncated: Sequence[bool],
+        observations: BySlot,
+        actions: BySlot,
+        rewards: BySlot,
+        next_observations: BySlot,
+        terminated: BySlot,
+        truncated: BySlot,
         slots: Sequence[int],
     ) -> None:
-        """Takes in one step of each of `slots`, and learns when the agents see fit."""
+        """Takes in one step of each of `slots`, and learns when the agents see fit. Rewards and
+        flags are valid during the call; observations and actions may be kept."""
         ...
 
     def freeze(self, slots: Sequence[int]) -> None:
@@ -74,7 +77,7 @@ class Ensemble:
         self.agents = list(agents)
         self.diverged: dict[int, str] = {}
 
-    def act(self, observations: Sequence[Any], slots: Sequence[int], *, explore: bool) -> Any:
+    def act(self, observations: BySlot, slots: Sequence[int], *, explore: bool) -> BySlot:
         actions: list[Any] = [None] * len(self.agents)
         for slot in slots:
             actions[slot] = self.agents[slot].act(observations[slot], explore=explore)
@@ -82,26 +85,24 @@ class Ensemble:
 
     def observe(
         self,
-        observations: Sequence[Any],
-        actions: Any,
-        rewards: Sequence[float],
-        next_observations: Sequence[Any],
-        terminated: Sequence[bool],
-        truncated: Sequence[bool],
+        observations: BySlot,
+        actions: BySlot,
+        rewards: BySlot,
+        next_observations: BySlot,
+        terminated: BySlot,
+        truncated: BySlot,
         slots: Sequence[int],
     ) -> None:
         for slot in slots:
-            if slot in self.diverged:
-                continue
             try:
                 self.agents[slot].observe(
                     Transition(
                         observations[slot],
                         actions[slot],
-                        rewards[slot],
+                        float(rewards[slot]),
                         next_observations[slot],
-                        terminated[slot],
-                        truncated[slot],
+                        bool(terminated[slot]),
+                        bool(truncated[slot]),
                     )
                 )
             except Diverged as reason:

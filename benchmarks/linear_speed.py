@@ -5,6 +5,7 @@
 Both run in this process on one thread, in turns, on the continuing Pendulum with 16 tilings of 8
 bins; CPU seconds of the process are counted, the best repeat is reported. The numpy version is
 written the usual way: a dense trace vector for each function, features by array arithmetic.
+A second table has whole runs through the training loop, alone and in groups of one process.
 """
 
 from __future__ import annotations
@@ -25,15 +26,13 @@ import numpy as np
 
 import envs
 from agents.base import Transition
-from agents.group import Ensemble
 from agents.linear.actor_critic import LinearActorCritic
 from agents.linear.settings import LinearACSettings
 from envs.wrappers import Problem
 from experiment.configuration import build_experiment
-from experiment.loop import Training
-from experiment.member import Member
-from experiment.step_arrays import StepArrays
-from experiment.streams import Streams
+from experiment.folder import ResultFolder
+from experiment.manifest import Manifest
+from experiment.run import Options, build_training
 
 ENVIRONMENT = {
     "env_name": "sweep/PendulumContinuing-v1",
@@ -91,6 +90,30 @@ class NumpyActorCritic:
         self.u_std += actor_step * self.e_std
 
 
+class Alone:
+    """A group of one, handed what the loop hands it, seen as a single agent."""
+
+    def __init__(self, group: LinearActorCritic) -> None:
+        self.group = group
+        self.observations: list[Any] = [None]
+        self.actions: Any = None
+        self.rewards, self.false = np.zeros(1), np.zeros(1, dtype=bool)
+
+    def act(self, observation: np.ndarray, *, explore: bool) -> Any:
+        if observation is not self.observations[0]:
+            self.observations = [observation]
+        self.actions = self.group.act(self.observations, [0], explore=explore)
+        return self.actions[0]
+
+    def observe(self, transition: Transition) -> None:
+        successors = [transition.next_observation]
+        self.rewards[0] = transition.reward
+        self.group.observe(
+            self.observations, self.actions, self.rewards, successors, self.false, self.false, [0]
+        )
+        self.observations = successors
+
+
 def agent_seconds(agent: Any, environment: Problem, steps: int) -> tuple[float, float]:
     """CPU seconds of acting and learning alone, and the mean reward, over `steps`."""
     observation, _ = environment.reset(seed=0)
@@ -123,43 +146,42 @@ def make_agents(environment: Problem) -> dict[str, Any]:
     """A fresh pair with equal seeds."""
     space: Any = environment.observation_space
     return {
-        "linearAC": LinearActorCritic(
-            SETTINGS,
-            space,
-            environment.action_space,
-            gamma=1.0,
-            rng=np.random.default_rng(0),
-            device="cpu",
+        "linearAC": Alone(
+            LinearActorCritic(
+                [SETTINGS],
+                space,
+                environment.action_space,
+                gamma=1.0,
+                rngs=[np.random.default_rng(0)],
+                device="cpu",
+            )
         ),
         "plain numpy": NumpyActorCritic(space.low, space.high, np.random.default_rng(0)),
     }
 
 
-def whole_run_rate(steps: int) -> float:
-    """Timesteps per CPU second of a whole run through the training loop."""
+def whole_run(members: int, steps: int) -> tuple[float, float]:
+    """Wall and CPU seconds of whole runs through the training loop, all in one group."""
     agent_file = {"agent_name": "linearAC", "parameters": msgspec.to_builtins(SETTINGS)}
     experiment = build_experiment(
         {**ENVIRONMENT, "total_timesteps": steps}, agent_file, "environment", "agent"
     )
-    environment = envs.make(experiment.environment)
-    member = Member(
-        experiment.environment,
-        environment,
-        lambda: envs.make(experiment.environment, evaluation=True),
-        Streams.of(0),
-        StepArrays(()),
-    )
-    training = Training([member], Ensemble([make_agents(environment)["linearAC"]]))
-    started = time.process_time()
+    folder = ResultFolder(Path(), Manifest.of(experiment, 0))
+    training = build_training(experiment, list(map(folder.run, range(members))), Options())
+    wall, cpu = time.perf_counter(), time.process_time()
     training.advance(math.inf)
-    return steps / (time.process_time() - started)
+    return time.perf_counter() - wall, time.process_time() - cpu
+
+
+#: Members of a group -> timesteps of each, in units of --steps.
+GROUPS = {1: 1.0, 10: 0.5, 100: 0.1, 360: 0.1}
 
 
 @click.command()
 @click.option("--steps", default=100_000, show_default=True)
 @click.option("--repeats", default=5, show_default=True)
 def main(steps: int, repeats: int) -> None:
-    """Prints a Markdown table."""
+    """Prints two Markdown tables."""
     settings = envs.EnvironmentSettings(
         env_name="sweep/PendulumContinuing-v1",
         total_timesteps=steps,
@@ -170,18 +192,24 @@ def main(steps: int, repeats: int) -> None:
     agent_seconds(make_agents(environment)["linearAC"], environment, 1000)  # compiles
     best = {"linearAC": math.inf, "plain numpy": math.inf}
     rewards: dict[str, float] = {}
-    rate = 0.0
+    runs: dict[int, list[tuple[float, float]]] = {members: [] for members in GROUPS}
     for _ in range(repeats):
         for name, agent in make_agents(environment).items():
             spent, rewards[name] = agent_seconds(agent, environment, steps)
             best[name] = min(best[name], spent - clock_seconds(steps))
-        rate = max(rate, whole_run_rate(steps))
+        for members, part in GROUPS.items():
+            runs[members].append(whole_run(members, int(part * steps)))
     print("| | acting and learning, µs a step | mean reward a step |")
     print("|---|---|---|")
     for name, spent in best.items():
         print(f"| {name} | {spent / steps * 1e6:.1f} | {rewards[name]:.3f} |")
-    print(f"\nratio: {best['plain numpy'] / best['linearAC']:.1f}x")
-    print(f"whole run of linearAC: {rate:,.0f} steps/s")
+    print(f"\nratio: {best['plain numpy'] / best['linearAC']:.1f}x\n")
+    print("| members of the group | member-steps a second | a CPU second | CPU µs a member-step |")
+    print("|---|---|---|---|")
+    for members, seconds in runs.items():
+        taken = members * int(GROUPS[members] * steps)
+        wall, cpu = (min(each) for each in zip(*seconds, strict=True))
+        print(f"| {members} | {taken / wall:,.0f} | {taken / cpu:,.0f} | {cpu / taken * 1e6:.2f} |")
 
 
 if __name__ == "__main__":

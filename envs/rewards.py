@@ -2,25 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from dataclasses import dataclass
 from math import isfinite
+from typing import Protocol
+
+import numpy as np
 
 from envs.errors import EnvironmentRefused
 
-Overwrite = Callable[[float, bool, int], float]
-"""(reward, terminated, number of the step in its episode from 1) -> reward."""
+
+class Overwrite(Protocol):
+    """(reward, terminated, number of the step in its episode from 1) -> reward."""
+
+    def __call__(self, reward: float, terminated: bool, step: int) -> float: ...
+
+    def of_many(self, rewards: np.ndarray, terminated: np.ndarray, steps: np.ndarray) -> np.ndarray:
+        """The same of M steps at once, bit for bit; all arrays [M]."""
+        ...
 
 
-def constant(timestep: float, goal: float) -> Overwrite:
+@dataclass(frozen=True)
+class Constant:
     """``goal`` on any termination, ``timestep`` on every other step."""
 
-    def overwrite(reward: float, terminated: bool, step: int) -> float:
-        return goal if terminated else timestep
+    timestep: float
+    goal: float
 
-    return overwrite
+    def __call__(self, reward: float, terminated: bool, step: int) -> float:
+        return self.goal if terminated else self.timestep
+
+    def of_many(self, rewards: np.ndarray, terminated: np.ndarray, steps: np.ndarray) -> np.ndarray:
+        return np.where(terminated, self.goal, self.timestep)
 
 
-def shifted(shift: float, gamma: float, steps_per_episode: int) -> Overwrite:
+@dataclass(frozen=True)
+class Shifted:
     """Adds ``shift`` to every reward, so that ending early earns nothing extra.
 
     An episode of ``T`` steps earns shift * (1 + g + ... + g^(T-1)) on top of its own return. One
@@ -29,15 +46,23 @@ def shifted(shift: float, gamma: float, steps_per_episode: int) -> Overwrite:
     start by g^(t-1), this completes the same sum: the order of policies is unchanged.
     """
 
-    def overwrite(reward: float, terminated: bool, step: int) -> float:
-        if not terminated:
-            return reward + shift
-        steps_left = steps_per_episode - step + 1
-        if gamma == 1:
-            return reward + shift * steps_left
-        return reward + shift * (1 - gamma**steps_left) / (1 - gamma)
+    shift: float
+    gamma: float
+    steps_per_episode: int
 
-    return overwrite
+    def __call__(self, reward: float, terminated: bool, step: int) -> float:
+        if not terminated:
+            return reward + self.shift
+        steps_left = self.steps_per_episode - step + 1
+        if self.gamma == 1:
+            return reward + self.shift * steps_left
+        return reward + self.shift * (1 - self.gamma**steps_left) / (1 - self.gamma)
+
+    def of_many(self, rewards: np.ndarray, terminated: np.ndarray, steps: np.ndarray) -> np.ndarray:
+        shifted = rewards + self.shift
+        for i in np.flatnonzero(terminated):  # powers of NumPy have other bits
+            shifted[i] = self(float(rewards[i]), True, int(steps[i]))
+        return shifted
 
 
 def overwriting(
@@ -58,7 +83,7 @@ def overwriting(
         if not isfinite(value):
             raise EnvironmentRefused(f"rewards.{name}", f"{value} is not a finite number")
     if rewards.keys() == {"timestep", "goal"}:
-        return constant(rewards["timestep"], rewards["goal"])
+        return Constant(rewards["timestep"], rewards["goal"])
     if rewards.keys() == {"shift", "gamma"}:
         if not 0 <= rewards["gamma"] <= 1:
             raise EnvironmentRefused("rewards.gamma", f"{rewards['gamma']} is not in [0, 1]")
@@ -67,7 +92,7 @@ def overwriting(
                 "rewards.shift",
                 "needs a steps_per_episode, up to which a terminated episode is paid",
             )
-        return shifted(rewards["shift"], rewards["gamma"], steps_per_episode)
+        return Shifted(rewards["shift"], rewards["gamma"], steps_per_episode)
     raise EnvironmentRefused(
         "rewards",
         'overwrite_rewards needs {"timestep": r, "goal": r} or {"shift": r, "gamma": g}, '

@@ -47,7 +47,7 @@ class Problem(gymnasium.Wrapper[Any, Any, Any, Any]):
         if observation_space is not None:
             self.observation_space = observation_space
         self._limit = sys.maxsize if steps_per_episode is None else steps_per_episode
-        self._overwrite = overwrite
+        self.overwrite = overwrite
         self._start = start
         self._low: np.ndarray[Any, Any] | None = None
         space = env.action_space
@@ -63,8 +63,8 @@ class Problem(gymnasium.Wrapper[Any, Any, Any, Any]):
             action = np.minimum(np.maximum(action, self._low, dtype=self._dtype), self._high)
         observation, reward, terminated, truncated, info = self._step(action)
         self._steps = steps = self._steps + 1
-        if self._overwrite is not None:
-            reward = self._overwrite(reward, terminated, steps)
+        if self.overwrite is not None:
+            reward = self.overwrite(reward, terminated, steps)
         if terminated:
             self._step = _needs_reset
             return observation, reward, True, False, info

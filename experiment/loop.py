@@ -13,9 +13,11 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import gymnasium
+import numpy as np
 
-from agents.base import Diverged
 from agents.group import GroupAgent
+from envs.lockstep import BySlot, in_lockstep
+from experiment.evaluation import Evaluator, not_finite
 from experiment.member import Member
 
 #: A run's metrics are sampled this often.
@@ -23,7 +25,7 @@ METRIC_WINDOWS = 100
 
 
 class Training:
-    """A group under way. Members stand at one timestep; slot i of the agent is member i.
+    """A group under way. Members share their counters; slot i of the agent is member i.
 
     Attributes:
         stop: set it (a signal handler may) to leave `advance` between two steps.
@@ -40,6 +42,10 @@ class Training:
         self.on_step: Callable[[], None] | None = None
         self.on_savable: Callable[[int], None] | None = None
         self.to_save: set[int] = set()
+        self._counters = members[0].counters
+        self._environments = in_lockstep([member.environment for member in members])
+        self._evaluator: Evaluator | None = None
+        self._records_steps = bool(members[0].step_arrays.names_of_steps)
         action_space = members[0].environment.action_space
         self._continuous = isinstance(action_space, gymnasium.spaces.Box)
         for slot, member in enumerate(self.members):
@@ -56,8 +62,7 @@ class Training:
     @property
     def timestep(self) -> int:
         """Where the live members stand."""
-        live = self.live
-        return self.members[live[0]].timestep if live else self.settings.total_timesteps
+        return self._counters.timestep if self.live else self.settings.total_timesteps
 
     @property
     def finished(self) -> bool:
@@ -98,45 +103,20 @@ class Training:
 
     def _train_until(self, until: int, deadline: float, patience: float) -> bool:
         """The inner loop. Returns whether it was left early."""
-        clock, agent = time.monotonic, self.agent
+        clock, counters = time.monotonic, self._counters
         live = self.live
-        members = [(slot, self.members[slot]) for slot in live]
-        size = len(self.members)
-        observations = [member.observation for member in self.members]
-        successors, rewards = list(observations), [0.0] * size
-        terminated, truncated = [False] * size, [False] * size
-        at = self.timestep
-        window_end = self._window_end(at + 1)
-        while at < until:
-            for slot, member in members:
-                if member.reset_is_due:
-                    member.reset()
-                observations[slot] = member.observation
-            actions = agent.act(observations, live, explore=True)
-            for slot, member in members:
-                try:
-                    if self._continuous and not math.isfinite(actions[slot].sum()):
-                        raise Diverged("the action")
-                    rewards[slot], successors[slot], terminated[slot], truncated[slot] = (
-                        member.step(actions[slot])
-                    )
-                except Diverged as reason:
-                    agent.diverged[slot] = str(reason)
-            at += 1
-            learning = live
-            if agent.diverged:
-                learning = [slot for slot in live if slot not in agent.diverged]
-            agent.observe(
-                observations, actions, rewards, successors, terminated, truncated, learning
-            )
-            if agent.diverged:
+        begin = [slot for slot in live if self.members[slot].reset_is_due]
+        window_end = self._window_end(counters.timestep + 1)
+        while counters.timestep < until:
+            begin = self._step(live, begin)
+            if self.agent.diverged:
                 live = self._part_with_diverged()
-                members = [(slot, self.members[slot]) for slot in live]
+                begin = [slot for slot in begin if slot in live]
                 if not live:
                     return True
-            if at == window_end:
+            if counters.timestep == window_end:
                 for slot in live:
-                    self.members[slot].close_window(agent.metrics(slot))
+                    self.members[slot].close_window(self.agent.metrics(slot))
             if self.on_step is not None:
                 self.on_step()
             if self.to_save:
@@ -145,6 +125,59 @@ class Training:
             if (self.stop or now >= deadline) and (not self.to_save or now >= patience):
                 return True
         return False
+
+    def _step(self, live: list[int], begin: list[int]) -> list[int]:
+        """One timestep of the slots `live`, beginning episodes at `begin`; returns the slots whose
+        episode is over. What diverges is entered in the agent's `diverged`."""
+        agent, environments = self.agent, self._environments
+        if begin:
+            environments.reset({slot: self.members[slot].begin_episode() for slot in begin})
+        observations = environments.observations
+        actions = agent.act(observations, live, explore=True)
+        counted = live
+        if self._continuous and (unfit := not_finite(actions, live)):
+            counted = self._without(live, unfit, "the action")
+        environments.step(actions, counted)
+        rewards, ended = environments.rewards, environments.ended
+        if not environments.finite:
+            unfit = [slot for slot in counted if not math.isfinite(rewards[slot])]
+            counted = self._without(counted, unfit, "the reward")
+            rewards[unfit] = 0.0
+            ended = [slot for slot in ended if slot not in unfit]
+        self._counters.add(rewards)
+        if self._records_steps:
+            self._record(counted, observations, actions, rewards)
+        for slot in ended:
+            self.members[slot].end_episode(terminated=bool(environments.terminated[slot]))
+        learning = counted
+        if agent.diverged:
+            learning = [slot for slot in counted if slot not in agent.diverged]
+        agent.observe(
+            observations,
+            actions,
+            rewards,
+            environments.observations,
+            environments.terminated,
+            environments.truncated,
+            learning,
+        )
+        return ended
+
+    def _without(self, slots: list[int], unfit: list[int], reason: str) -> list[int]:
+        """Ends members before the step under way, which is not counted; returns the others."""
+        for slot in unfit:
+            self.members[slot].diverged = {"timestep": self._counters.timestep, "what": reason}
+            self.agent.diverged[slot] = reason
+        return [slot for slot in slots if slot not in unfit]
+
+    def _record(
+        self, slots: list[int], observations: BySlot, actions: BySlot, rewards: np.ndarray
+    ) -> None:
+        for slot in slots:
+            arrays = self.members[slot].step_arrays
+            arrays.add("train_states", observations[slot])
+            arrays.add("train_actions", actions[slot])
+            arrays.add("train_rewards", rewards[slot])
 
     def _part_with_diverged(self) -> list[int]:
         """Ends the members that the agent or the loop found to diverge; returns those left."""
@@ -168,45 +201,31 @@ class Training:
     def evaluate(self, *, patience: float = 0.0) -> None:
         """Runs the evaluations that are due, in lockstep; leaves them undone when `stop` is set
         meanwhile and the monotonic clock has passed `patience`."""
+        if self._evaluator is None:
+            self._evaluator = Evaluator(self.members, self.agent)
         due = [slot for slot, member in enumerate(self.members) if member.evaluation_is_due]
-        for slot in due:
-            self.agent.begin_evaluation(slot, self.members[slot].evaluation_rng())
-        running = {slot: self.members[slot].begin_evaluation() for slot in due}
-        observations: list[Any] = [member.observation for member in self.members]
-        evaluations = dict(running)
-        while running:
-            if self.stop and time.monotonic() >= patience:
-                return
-            for slot, evaluation in running.items():
-                observations[slot] = evaluation.observation
-            actions = self.agent.act(observations, list(running), explore=False)
-            for slot, evaluation in list(running.items()):
-                try:
-                    if self._continuous and not math.isfinite(actions[slot].sum()):
-                        raise Diverged("the action in evaluation")
-                    evaluation.step(actions[slot])
-                except Diverged as reason:
-                    self.agent.diverged[slot] = str(reason)
-                    del running[slot], evaluations[slot]
-                    continue
-                if evaluation.over:
-                    del running[slot]
-        for slot, evaluation in evaluations.items():
-            self.members[slot].end_evaluation(evaluation)
+        self._evaluator.evaluate(due, stop=lambda: self.stop and time.monotonic() >= patience)
         self._part_with_diverged()
 
     # -- leaving and coming back
 
     def state_dict(self, slot: int) -> dict[str, Any]:
         """Everything that the rest of one run depends on. Exact where its member can be saved."""
-        return {"member": self.members[slot].state_dict(), "agent": self.agent.state_dict(slot)}
+        self._environments.settle(slot)
+        return {
+            "member": self.members[slot].state_dict(self._environments.observations[slot]),
+            "agent": self.agent.state_dict(slot),
+        }
 
     def load_state_dict(self, slot: int, state: dict[str, Any]) -> None:
-        """Continues one run where `state_dict` was taken."""
-        self.members[slot].load_state_dict(state["member"])
+        """Continues one run where `state_dict` was taken, which must be at one timestep for all."""
+        observation = self.members[slot].load_state_dict(state["member"])
+        self._environments.take_up(slot, observation)
         self.agent.load_state_dict(slot, state["agent"])
 
     def close(self) -> None:
         """Closes all environments."""
         for member in self.members:
-            member.close()
+            member.environment.close()
+        if self._evaluator is not None:
+            self._evaluator.close()

@@ -1,12 +1,12 @@
 """One run under way, seen from its environment: episodes, counters, evaluations, arrays.
 
-The agent is not here: several members share one (`experiment.loop.Training`).
+The agent is not here: several members share one (`experiment.loop.Training`). Neither is what
+happens at every step of every member: that is counted in arrays (`Counters`).
 """
 
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -20,12 +20,34 @@ from experiment.step_arrays import StepArrays
 from experiment.streams import Streams, as_seed
 
 
+class Counters:
+    """What is counted at every step of a group, by slot.
+
+    Attributes:
+        timestep: steps taken by every member that has not diverged.
+        episode_returns: [M] reward since the episode began.
+        window_rewards: [M] reward since the metrics were sampled last.
+        episode_starts: [M] timestep at which the episode began.
+    """
+
+    def __init__(self, members: int) -> None:
+        self.timestep = 0
+        self._rewards = np.zeros((2, members))
+        self.episode_returns, self.window_rewards = self._rewards
+        self.episode_starts = np.zeros(members, dtype=np.int64)
+
+    def add(self, rewards: np.ndarray) -> None:
+        """One step of the group, with the reward [M] of each; 0 where none was earned."""
+        self._rewards += rewards
+        self.timestep += 1
+
+
 class Member:
     """A run of a group.
 
     Attributes:
-        observation: what the agent acts on next; of the last step when a reset is due.
         history: what the record will hold, plain lists and numbers.
+        reset_is_due: whether the next step begins an episode.
         saves_mid_episode: whether the environment's state can be saved exactly within episodes.
         diverged: {"timestep", "what"} once a number stopped being finite; it trains no further.
     """
@@ -37,23 +59,21 @@ class Member:
         evaluation_environment: Callable[[], Problem],
         streams: Streams,
         step_arrays: StepArrays,
+        counters: Counters,
+        slot: int,
     ) -> None:
         self.settings = settings
         self.environment = environment
+        self.make_evaluation_environment = evaluation_environment
         self.streams = streams
         self.step_arrays = step_arrays
+        self.counters = counters
+        self._slot = slot
         self.saves_mid_episode = resumes_mid_episode(environment)
-        self._make_evaluation_environment = evaluation_environment
-        self._evaluation_environment: Problem | None = None
         environment.action_space.seed(as_seed(streams.action_space))
 
-        self.timestep = 0
-        self.observation: Any = None
         self.reset_is_due = True
         self.diverged: dict[str, Any] | None = None
-        self._episode_return = 0.0
-        self._episode_steps = 0
-        self._window_reward = 0.0
         self._window_start = 0
         self.history: dict[str, Any] = {
             "eval_episode_rewards": [],
@@ -66,6 +86,11 @@ class Member:
             "eval_time": 0.0,
             "metrics": {},
         }
+
+    @property
+    def timestep(self) -> int:
+        """The steps that it has taken."""
+        return self.counters.timestep if self.diverged is None else self.diverged["timestep"]
 
     @property
     def can_be_saved(self) -> bool:
@@ -86,47 +111,38 @@ class Member:
 
     # -- training
 
-    def reset(self) -> None:
-        """Begins an episode."""
-        seed = as_seed(self.streams.training_environment) if self.timestep == 0 else None
-        self.observation, _ = self.environment.reset(seed=seed)
+    def begin_episode(self) -> int | None:
+        """To be called with each reset of the environment; returns the seed to reset it with."""
         self.reset_is_due = False
-        self._episode_return, self._episode_steps = 0.0, 0
+        self.counters.episode_returns[self._slot] = 0.0
+        self.counters.episode_starts[self._slot] = self.timestep
+        return as_seed(self.streams.training_environment) if self.timestep == 0 else None
 
-    def step(self, action: Any) -> tuple[float, Any, bool, bool]:
-        """(reward, next observation, terminated, truncated) of one step, counted.
+    def end_episode(self, *, terminated: bool) -> None:
+        """Records the episode whose last step has just been counted."""
+        self.reset_is_due = True
+        self.history["train_episode_rewards"].append(self._episode_return)
+        self.history["train_episode_steps"].append(self._episode_steps)
+        self.history["train_episode_terminated"].append(terminated)
 
-        Raises:
-            Diverged: the reward is not finite; the step is not counted.
-        """
-        successor, reward, terminated, truncated, _ = self.environment.step(action)
-        reward = float(reward)
-        if not math.isfinite(reward):
-            raise Diverged("the reward")
-        if self.step_arrays.names_of_steps:
-            self.step_arrays.add("train_states", self.observation)
-            self.step_arrays.add("train_actions", action)
-            self.step_arrays.add("train_rewards", reward)
-        self.timestep += 1
-        self._episode_return += reward
-        self._episode_steps += 1
-        self._window_reward += reward
-        self.observation = successor
-        if terminated or truncated:
-            self.reset_is_due = True
-            self.history["train_episode_rewards"].append(self._episode_return)
-            self.history["train_episode_steps"].append(self._episode_steps)
-            self.history["train_episode_terminated"].append(bool(terminated))
-        return reward, successor, terminated, truncated
+    @property
+    def _episode_return(self) -> float:
+        return float(self.counters.episode_returns[self._slot])
+
+    @property
+    def _episode_steps(self) -> int:
+        return self.timestep - int(self.counters.episode_starts[self._slot])
 
     def close_window(self, metrics: Mapping[str, float]) -> None:
         """Samples the metrics, and the mean reward since they were sampled last."""
-        reward = self._window_reward / (self.timestep - self._window_start)
+        total = float(self.counters.window_rewards[self._slot])
+        reward = total / (self.timestep - self._window_start)
         for name, number in {"mean_reward": reward, **metrics}.items():
             series = self.history["metrics"].setdefault(name, {"timestep": [], "value": []})
             series["timestep"].append(self.timestep)
             series["value"].append(float(number))
-        self._window_start, self._window_reward = self.timestep, 0.0
+        self._window_start = self.timestep
+        self.counters.window_rewards[self._slot] = 0.0
 
     # -- evaluation
 
@@ -138,58 +154,55 @@ class Member:
             np.random.SeedSequence(stream.entropy, spawn_key=(*stream.spawn_key, number))
         )
 
-    def begin_evaluation(self) -> Evaluation:
-        """The evaluation that is due.
+    @property
+    def evaluation_seed(self) -> int:
+        """Every evaluation starts its environment from the same seed, so all of them meet the
+        same initial states."""
+        return as_seed(self.streams.evaluation_environment)
 
-        Every evaluation starts its environment from the same seed, so all of them meet the same
-        initial states.
-        """
-        if self._evaluation_environment is None:
-            self._evaluation_environment = self._make_evaluation_environment()
-        return Evaluation(
-            self._evaluation_environment,
-            self.settings.eval_episodes,
-            as_seed(self.streams.evaluation_environment),
-            keep_states="eval_states" in self.step_arrays.names,
-        )
-
-    def end_evaluation(self, evaluation: Evaluation) -> None:
+    def end_evaluation(self, evaluation: Evaluation, seconds: float) -> None:
         """Takes over what an evaluation measured."""
         for state in evaluation.states:
             self.step_arrays.add("eval_states", state)
         self.history["timesteps_at_eval"].append(self.timestep)
         self.history["eval_episode_rewards"].append(evaluation.returns)
         self.history["eval_episode_steps"].append(evaluation.steps)
-        self.history["eval_time"] += time.perf_counter() - evaluation.started
+        self.history["eval_time"] += seconds
 
     # -- leaving and coming back
 
-    _COUNTERS = (
-        "timestep",
-        "observation",
-        "reset_is_due",
-        "history",
-        "diverged",
-        "_episode_return",
-        "_episode_steps",
-        "_window_reward",
-        "_window_start",
-    )
-
-    def state_dict(self) -> dict[str, Any]:
-        """Everything but the agent that the rest of the run depends on."""
+    def state_dict(self, observation: Any) -> dict[str, Any]:
+        """Everything but the agent that the rest of the run depends on; `observation` is what the
+        agent acts on next."""
+        counters = {
+            "timestep": self.timestep,
+            "observation": observation,
+            "reset_is_due": self.reset_is_due,
+            "history": self.history,
+            "diverged": self.diverged,
+            "episode_return": self._episode_return,
+            "episode_steps": self._episode_steps,
+            "window_reward": float(self.counters.window_rewards[self._slot]),
+            "window_start": self._window_start,
+        }
         return {
-            "counters": {name: getattr(self, name) for name in self._COUNTERS},
+            "counters": counters,
             "environment": save_state(self.environment),
             "step_arrays": self.step_arrays.state_dict(),
         }
 
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Continues where `state_dict` was taken."""
-        for name, value in state["counters"].items():
-            setattr(self, name, value)
+    def load_state_dict(self, state: Mapping[str, Any]) -> Any:
+        """Continues where `state_dict` was taken; returns its observation."""
+        saved, counters = state["counters"], self.counters
+        counters.timestep = saved["timestep"]
+        counters.episode_returns[self._slot] = saved["episode_return"]
+        counters.episode_starts[self._slot] = saved["timestep"] - saved["episode_steps"]
+        counters.window_rewards[self._slot] = saved["window_reward"]
+        self.reset_is_due, self.diverged = saved["reset_is_due"], saved["diverged"]
+        self.history, self._window_start = saved["history"], saved["window_start"]
         restore_state(self.environment, state["environment"])
         self.step_arrays.load_state_dict(state["step_arrays"])
+        return saved["observation"]
 
     def results(self) -> dict[str, Any]:
         """The run's measurements, the unfinished last episode included and marked."""
@@ -206,52 +219,32 @@ class Member:
         results["total_train_episodes"] = len(results["train_episode_rewards"])
         return results
 
-    def close(self) -> None:
-        """Closes both environments."""
-        self.environment.close()
-        if self._evaluation_environment is not None:
-            self._evaluation_environment.close()
-
 
 class Evaluation:
-    """Some episodes without learning.
+    """The episodes of one member's evaluation.
 
     Attributes:
         returns, steps: of the episodes that are over.
-        observation: what the agent acts on next; None when all episodes are over.
+        states: the observations that were acted on, where they are recorded.
     """
 
-    def __init__(
-        self, environment: Problem, episodes: int, seed: int, *, keep_states: bool
-    ) -> None:
-        self.started = time.perf_counter()
+    def __init__(self, episodes: int) -> None:
         self.returns: list[float] = []
         self.steps: list[int] = []
         self.states: list[Any] = []
-        self._environment, self._episodes = environment, episodes
-        self._keep_states = keep_states
-        self._return, self._steps = 0.0, 0
-        self.observation, _ = environment.reset(seed=seed)
-        self.over = False
+        self._episodes = episodes
 
-    def step(self, action: Any) -> None:
-        """One step of the episode under way.
+    @property
+    def over(self) -> bool:
+        """Whether all episodes are."""
+        return len(self.returns) == self._episodes
 
+    def end_episode(self, episode_return: float, steps: int) -> None:
+        """
         Raises:
             Diverged: the return is not finite.
         """
-        if self._keep_states:
-            self.states.append(np.array(self.observation))
-        self.observation, reward, terminated, truncated, _ = self._environment.step(action)
-        self._return += float(reward)
-        self._steps += 1
-        if not (terminated or truncated):
-            return
-        if not math.isfinite(self._return):
+        if not math.isfinite(episode_return):
             raise Diverged("the return in evaluation")
-        self.returns.append(self._return)
-        self.steps.append(self._steps)
-        self._return, self._steps = 0.0, 0
-        self.over = len(self.returns) == self._episodes
-        if not self.over:
-            self.observation, _ = self._environment.reset()
+        self.returns.append(episode_return)
+        self.steps.append(steps)

@@ -24,7 +24,7 @@ from experiment.errors import ConfigError, Locked, StorageError
 from experiment.files import clear_temporaries
 from experiment.folder import ResultFolder, Run
 from experiment.loop import Training
-from experiment.member import Member
+from experiment.member import Counters, Member
 from experiment.progress import Progress
 from experiment.provenance import Origin, keep_difference
 from experiment.signals import on_stop_signal
@@ -54,7 +54,7 @@ class Options:
     checkpoint_minutes: float = 10.0
     force: bool = False
     monitor_after: int | None = None
-    batch: int = 1
+    batch: int | None = 1  # None: as many as suit the agent
 
 
 def run_index(
@@ -162,6 +162,7 @@ def build_training(experiment: Experiment, runs: Sequence[Run], options: Options
     """
     settings = experiment.environment
     render_mode = "rgb_array" if options.monitor_after is not None else None
+    counters = Counters(len(runs))
     try:
         members = [
             Member(
@@ -170,8 +171,10 @@ def build_training(experiment: Experiment, runs: Sequence[Run], options: Options
                 lambda: envs.make(settings, evaluation=True),
                 Streams.of(run.random_seed),
                 StepArrays(options.record),
+                counters,
+                slot,
             )
-            for run in runs
+            for slot, run in enumerate(runs)
         ]
         agent = _build_agent(experiment, runs, members, options.device)
     except EnvironmentRefused as refused:

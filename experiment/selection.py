@@ -100,15 +100,14 @@ def matches(setting: Mapping[str, Any], where: Mapping[str, Any]) -> bool:
     return all(canonical(setting[name]) == canonical(value) for name, value in where.items())
 
 
-def parse_batch(text: str, device: str) -> int:
-    """How many runs train together; "auto": as many as pay on the device.
+def parse_batch(text: str) -> int | None:
+    """How many runs train together; None for "auto": as many as suit the agent.
 
     Raises:
         ConfigError: neither a number of at least 1 nor auto.
     """
     if text == "auto":
-        # small networks keep a core busy from about eight members on
-        return 8 if device == "cpu" else 256
+        return None
     if not text.isdecimal() or not 1 <= int(text) <= 100_000:
         raise ConfigError(f"--batch: {text!r} is neither a number from 1 to 100000 nor auto")
     return int(text)

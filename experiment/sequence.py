@@ -104,22 +104,25 @@ def _run_all(
 def _groups(
     experiment: Experiment, folder: ResultFolder, indices: Iterable[int], options: Options
 ) -> Iterator[list[int]]:
-    """The indices in groups of at most `options.batch` that can train together.
+    """The indices in groups that can train together, of `options.batch` or what suits the agent.
 
     Those of a group agree in the hyperparameters that shape the arrays (`STATIC` of the agent's
     settings). What is finished forms groups of its own, so that full groups train.
     """
-    static = agents.settings_type(experiment.agent_name).STATIC
+    settings_type = agents.settings_type(experiment.agent_name)
+    static, size = settings_type.STATIC, options.batch
+    if size is None:
+        size = settings_type.group_size(options.device)
     waiting: dict[bytes, list[int]] = {}
     for index in indices:
         run = folder.run(index)
-        if options.batch == 1 or (not options.force and folder.has(run)):
+        if size == 1 or (not options.force and folder.has(run)):
             yield [index]
             continue
         setting = experiment.grid.setting(run.setting)
         group = waiting.setdefault(canonical([setting.get(name) for name in static]), [])
         group.append(index)
-        if len(group) == options.batch:
+        if len(group) == size:
             yield list(group)
             group.clear()
     yield from (group for group in waiting.values() if group)

@@ -10,6 +10,8 @@ termination, else 1, and π ε-greedy in Q = W x:
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from typing import Any
 
 import gymnasium
@@ -17,99 +19,174 @@ import numpy as np
 from numba import njit
 
 from agents.base import AgentRefused
-from agents.linear.learner import LinearLearner
+from agents.group import BySlot
+from agents.linear.draws import uniform
+from agents.linear.features import activate
+from agents.linear.learner import LinearGroup
+from agents.linear.policies import greedy
 from agents.linear.settings import ExpectedSarsaSettings
-from agents.linear.traces import value
+from agents.linear.traces import forget, learn, value
 
 
-class ExpectedSarsa(LinearLearner):
+class ExpectedSarsa(LinearGroup):
     """See the module's text. For discrete actions."""
+
+    CHANGING = ("epsilon",)
 
     def __init__(
         self,
-        settings: ExpectedSarsaSettings,
+        settings: Sequence[ExpectedSarsaSettings],
         observation_space: gymnasium.Space[Any],
         action_space: gymnasium.Space[Any],
         *,
         gamma: float,
-        rng: np.random.Generator,
+        rngs: Sequence[np.random.Generator],
         device: str,
     ) -> None:
         if not isinstance(action_space, gymnasium.spaces.Discrete):
             raise AgentRefused(f"ESarsa needs discrete actions, not {action_space}")
-        self._actions, self._first = int(action_space.n), int(action_space.start)
+        self._first = int(action_space.start)
+        names = ("epsilon", "epsilon_decay", "epsilon_min")
         super().__init__(
             "ESarsa",
             settings,
             observation_space,
-            functions=self._actions,
-            gamma=gamma,
-            rng=rng,
+            functions=int(action_space.n),
+            gammas=np.full(len(settings), gamma),
+            fields=[("lr", "f8"), *((name, "f8") for name in names)],
+            law=uniform,
+            width=2,
+            rngs=rngs,
             device=device,
         )
-        self._epsilon = settings.epsilon
-        self._epsilon_decay, self._epsilon_min = settings.epsilon_decay, settings.epsilon_min
-        self._lr = settings.lr / self._tiles.active
-        self._values = np.zeros(self._actions)
+        self.records["lr"] = [one.lr / self.tiles.active for one in settings]
+        for name in names:
+            self.records[name] = [getattr(one, name) for one in settings]
 
-    def sample(self) -> int:
-        if self._rng.random() < self._epsilon:
-            return self._first + int(self._rng.integers(self._actions))
-        return self._greedy(self._here, self._rng)
+        # the further arguments of `_sample`, `_best` and `_observe`
+        tiles, memory = (self.tiles.bounds, self.tiles.layout), self.memory
+        self._for_sample = (self._features, memory.weights, self.records, *self._draws.arrays)
+        self._for_best = (*tiles, memory.weights, *self._evaluation_draws.arrays)
+        self._for_observe = (*tiles, self._features, *memory.arrays, self.records, self._first)
 
-    def best(self, active: np.ndarray) -> int:
-        return self._greedy(active, self.evaluation_rng)
+    def _sample(self, slots: np.ndarray) -> BySlot:
+        actions = np.zeros(len(self._all), dtype=np.int64)
+        _sample(slots, actions, *self._for_sample)
+        return self._first + actions
 
-    def _greedy(self, active: np.ndarray, rng: np.random.Generator) -> int:
-        action, ties = greedy(self._weights, active, self._values)
-        if ties > 1:
-            action = int(rng.choice(np.flatnonzero(self._values == self._values[action])))
-        return self._first + action
+    def _best(self, slots: np.ndarray, observations: np.ndarray) -> BySlot:
+        actions = np.zeros(len(self._all), dtype=np.int64)
+        _best(slots, actions, observations, *self._for_best)
+        return self._first + actions
 
-    def td_error(self, action: Any, reward: float, terminated: bool) -> float:
+    def _learn(
+        self,
+        slots: np.ndarray,
+        actions: np.ndarray,
+        rewards: np.ndarray,
+        successors: np.ndarray,
+        terminated: np.ndarray,
+        truncated: np.ndarray,
+    ) -> bool:
+        step = (actions, rewards, successors, terminated, truncated)
+        return bool(_observe(slots, *step, *self._for_observe))
+
+    def metrics(self, slot: int) -> dict[str, float]:
+        return {"epsilon": float(self.records["epsilon"][slot])}
+
+    def learned_params(self, slot: int) -> dict[str, np.ndarray]:
+        return {"weights": self.memory.weights[slot], "traces": self.memory.dense_traces(slot)}
+
+
+@njit(cache=True)
+def _sample(
+    slots: np.ndarray,
+    actions: np.ndarray,
+    features: np.ndarray,
+    weights: np.ndarray,
+    records: np.ndarray,
+    draws: np.ndarray,
+    used: np.ndarray,
+) -> None:
+    """Writes ε-greedy actions [M]: one number decides whether to explore, another which it is."""
+    functions = weights.shape[2]
+    for m in slots:
+        features[m, 0] = features[m, 1]
+        numbers = draws[m, used[m]]
+        used[m] += 1
+        if numbers[0] < records[m].epsilon:
+            actions[m] = int(numbers[1] * functions)
+        else:
+            actions[m] = greedy(weights[m], 0, functions, features[m, 0], numbers[1])
+
+
+@njit(cache=True)
+def _best(
+    slots: np.ndarray,
+    actions: np.ndarray,
+    observations: np.ndarray,
+    bounds: np.ndarray,
+    layout: np.ndarray,
+    weights: np.ndarray,
+    draws: np.ndarray,
+    used: np.ndarray,
+) -> None:
+    """Writes greedy actions [M]."""
+    active = np.zeros(layout[0] + 1, dtype=np.int64)
+    for m in slots:
+        activate(observations[m], bounds, layout, active)
+        actions[m] = greedy(weights[m], 0, weights.shape[2], active, draws[m, used[m], 0])
+        used[m] += 1
+
+
+@njit(cache=True)
+def _observe(
+    slots: np.ndarray,
+    actions: np.ndarray,
+    rewards: np.ndarray,
+    observations: np.ndarray,
+    terminated: np.ndarray,
+    truncated: np.ndarray,
+    bounds: np.ndarray,
+    layout: np.ndarray,
+    features: np.ndarray,
+    weights: np.ndarray,
+    traces: np.ndarray,
+    live: np.ndarray,
+    row: np.ndarray,
+    width: tuple[int, ...],
+    records: np.ndarray,
+    first_action: int,
+) -> bool:
+    """One step of learning from s' = `observations`; see `LinearGroup._learn`."""
+    finite = True
+    functions = weights.shape[2]
+    gradient, step = np.zeros(functions), np.zeros(functions)
+    for m in slots:
+        one, here, there = records[m], features[m, 0], features[m, 1]
+        activate(observations[m], bounds, layout, there)
         # the successor's action will be drawn with the next step's ε
-        self._epsilon = max(self._epsilon * self._epsilon_decay, self._epsilon_min)
-        successor = 0.0
-        if not terminated:
-            successor = self._gamma * float(
-                expected_value(self._weights, self._next, self._epsilon)
-            )
-        return reward + successor - value(self._weights, action - self._first, self._here)
-
-    def aim(self, action: Any, error: float) -> None:
-        self._gradient[:] = 0.0
-        self._gradient[action - self._first] = 1.0
-        self._step[:] = self._lr * error
-
-    def state_dict(self) -> dict[str, Any]:
-        return super().state_dict() | {"epsilon": self._epsilon}
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        super().load_state_dict(state)
-        self._epsilon = state["epsilon"]
-
-    def metrics(self) -> dict[str, float]:
-        return {"epsilon": self._epsilon}
-
-    def learned_params(self) -> dict[str, np.ndarray]:
-        return {"weights": self._memory.weights, "traces": self._memory.traces}
+        records[m].epsilon = max(one.epsilon * one.epsilon_decay, one.epsilon_min)
+        future = 0.0
+        if not terminated[m]:
+            future = one.gamma * _expected_value(weights[m], there, records[m].epsilon)
+        action = int(actions[m, 0]) - first_action
+        error = rewards[m] + future - value(weights[m], action, here)
+        records[m].td_error = error
+        if not math.isfinite(error):
+            finite = False
+            continue
+        gradient[:] = 0.0
+        gradient[action] = 1.0
+        step[:] = one.lr * error
+        learn(m, weights, traces, live, row, width, records, here, gradient, step)
+        if (terminated[m] or truncated[m]) and one.clears_traces:
+            forget(m, live, row, records)
+    return finite
 
 
 @njit(cache=True)
-def greedy(weights: np.ndarray, active: np.ndarray, values: np.ndarray) -> tuple[int, int]:
-    """Writes Q(s, ·); returns (first action of highest value, how many share that value)."""
-    best, ties, highest = 0, 0, -np.inf
-    for b in range(values.shape[0]):
-        values[b] = value(weights, b, active)
-        if values[b] > highest:
-            best, ties, highest = b, 1, values[b]
-        elif values[b] == highest:
-            ties += 1
-    return best, ties
-
-
-@njit(cache=True)
-def expected_value(weights: np.ndarray, active: np.ndarray, epsilon: float) -> float:
+def _expected_value(weights: np.ndarray, active: np.ndarray, epsilon: float) -> float:
     """Σ_b π(b|s) Q(s, b) for the ε-greedy π; ties share the greedy mass, all being equal."""
     highest, total = -np.inf, 0.0
     for b in range(weights.shape[1]):

@@ -24,43 +24,29 @@ class Tiles:
     fall into the outermost tile. Feature 0 is always on, so T + 1 features are active.
 
     Attributes:
-        low, scale: [D] an observation x is normalised to (x - low) * scale in [0, 1].
-        tilings, bins: T, B.
-        size: features. T*B^D + 1, or less when the tiles are hashed.
-        hashed: whether tiles share `size - 1` slots by hashing.
-        discrete: whether observations are integers.
+        bounds: [2, D] low, then scale: an observation x is normalised to (x - low) * scale in
+            [0, 1].
+        layout: [4] T, B, features, and 1 where tiles are hashed, else 0. There are T*B^D + 1
+            features; where that is too many, all tiles share the slots from 1 on by hashing.
     """
 
-    low: np.ndarray
-    scale: np.ndarray
-    tilings: int
-    bins: int
-    size: int
-    hashed: bool
-
-    discrete: bool
+    bounds: np.ndarray
+    layout: np.ndarray
 
     @property
     def active(self) -> int:
         """Number of active features."""
-        return self.tilings + 1
+        return int(self.layout[0]) + 1
 
-    def empty(self) -> np.ndarray:
-        """A place [T + 1] for active features."""
-        return np.zeros(self.active, dtype=np.int64)
+    @property
+    def size(self) -> int:
+        """Number of features."""
+        return int(self.layout[2])
 
-    def write(self, observation: Any, active: np.ndarray) -> None:
-        """Writes the active features of `observation` into `active`."""
-        activate(
-            np.array([observation], dtype=np.float64) if self.discrete else observation,
-            self.low,
-            self.scale,
-            self.tilings,
-            self.bins,
-            self.size,
-            self.hashed,
-            active,
-        )
+    @property
+    def hashed(self) -> bool:
+        """Whether tiles share slots."""
+        return bool(self.layout[3])
 
 
 def tiles_for(space: gymnasium.Space[Any], settings: LinearSettings, *, agent: str) -> Tiles:
@@ -73,8 +59,8 @@ def tiles_for(space: gymnasium.Space[Any], settings: LinearSettings, *, agent: s
     """
     if isinstance(space, gymnasium.spaces.Discrete):
         states = int(space.n)
-        low, scale = np.array([space.start - 0.5]), np.array([1 / states])
-        return Tiles(low, scale, 1, states, states + 1, hashed=False, discrete=True)
+        bounds = np.array([[space.start - 0.5], [1 / states]])
+        return Tiles(bounds, np.array([1, states, states + 1, 0]))
     if not isinstance(space, gymnasium.spaces.Box) or len(space.shape) != 1:
         raise AgentRefused(
             f"{agent} needs a vector or a discrete observation, not {space}; "
@@ -93,53 +79,52 @@ def tiles_for(space: gymnasium.Space[Any], settings: LinearSettings, *, agent: s
             "(null where the environment's own bounds are finite)"
         )
     width = np.where(high > low, high - low, 1.0)
-    dense = settings.tilings * settings.bins ** len(low) + 1
-    return Tiles(
-        low,
-        1 / width,
-        settings.tilings,
-        settings.bins,
-        size=min(dense, settings.table_size),
-        hashed=dense > settings.table_size,
-        discrete=False,
-    )
+    tilings, bins = settings.tilings, settings.bins
+    dense = tilings * bins ** len(low) + 1
+    hashed = dense > settings.table_size
+    size = settings.table_size if hashed else dense
+    return Tiles(np.array([low, 1 / width]), np.array([tilings, bins, size, hashed]))
 
 
 @njit(cache=True)
 def activate(
-    observation: np.ndarray,
-    low: np.ndarray,
-    scale: np.ndarray,
-    tilings: int,
-    bins: int,
-    size: int,
-    hashed: bool,
-    active: np.ndarray,
+    observation: np.ndarray, bounds: np.ndarray, layout: np.ndarray, active: np.ndarray
 ) -> None:
     """Writes the indices of the active features of `observation` [D] into `active` [T + 1].
 
     Hashed tiles of different tilings may meet in one slot; its feature is then counted twice.
     """
+    D = bounds.shape[1]
+    tilings, bins, size, hashed = layout
     active[0] = 0
-    for tiling in range(tilings):
-        offset = tiling / (bins * tilings)
-        if hashed:
+    if hashed:
+        for tiling in range(tilings):
+            offset = tiling / (bins * tilings)
             key = np.uint64(tiling + 1) * _GOLDEN
-            for d in range(low.shape[0]):
-                cell = np.uint64(_cell(observation[d], low[d], scale[d], offset, bins))
+            for d in range(D):
+                cell = np.uint64(_cell(_normalised(observation[d], bounds, d), offset, bins))
                 key = _mix(key ^ (cell + _GOLDEN * np.uint64(d + 1)))
             active[tiling + 1] = 1 + np.int64(key % np.uint64(size - 1))
-        else:
-            tile = 0
-            for d in range(low.shape[0]):
-                tile = tile * bins + _cell(observation[d], low[d], scale[d], offset, bins)
-            active[tiling + 1] = 1 + tiling * bins ** low.shape[0] + tile
+        return
+    active[1:] = 0
+    for d in range(D):
+        z = _normalised(observation[d], bounds, d)
+        for tiling in range(tilings):
+            tile = active[tiling + 1] * bins
+            active[tiling + 1] = tile + _cell(z, tiling / (bins * tilings), bins)
+    tiles = bins**D
+    for tiling in range(tilings):
+        active[tiling + 1] += 1 + tiling * tiles
 
 
 @njit(cache=True)
-def _cell(x: float, low: float, scale: float, offset: float, bins: int) -> int:
-    z = (x - low) * scale
-    z = min(max(z, 0.0), 1.0)
+def _normalised(x: float, bounds: np.ndarray, d: int) -> float:
+    z: float = min(max((x - bounds[0, d]) * bounds[1, d], 0.0), 1.0)
+    return z
+
+
+@njit(cache=True)
+def _cell(z: float, offset: float, bins: int) -> int:
     return min(int((z + offset) * bins), bins - 1)
 
 

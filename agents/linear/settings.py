@@ -12,6 +12,13 @@ from agents.base import AgentSettings, Rule
 class LinearSettings(AgentSettings, frozen=True, kw_only=True):
     """What every linear agent has: its features and its traces."""
 
+    STATIC: ClassVar[tuple[str, ...]] = ("tilings", "bins", "table_size")
+
+    @classmethod
+    def group_size(cls, device: str) -> int:
+        # from here on a step's fixed cost is small beside what it costs each member
+        return 200
+
     decay: Annotated[float, Meta(ge=0, le=1, description="trace decay rate λ")] = 0.5
     tilings: Annotated[int, Meta(ge=1, le=1024, description="overlapping tilings")] = 16
     bins: Annotated[int, Meta(ge=1, le=1024, description="tiles per dimension of a tiling")] = 8

@@ -14,6 +14,10 @@ from envs.drawing import Canvas, Point
 from envs.generators import generator_state, restored_generator
 
 State = tuple[float, ...]
+States = NDArray[np.float64]
+"""[S, M], the states of M environments, an entry of the state a row."""
+Moved = tuple[States, NDArray[np.float64], NDArray[np.bool_]]
+"""Of M environments after a step: states [S, M], rewards [M], terminated [M]."""
 
 
 class OwnEnvironment(gymnasium.Env[Any, Any], ABC):
@@ -22,7 +26,9 @@ class OwnEnvironment(gymnasium.Env[Any, Any], ABC):
     The dynamics are written with +, -, *, /, min, max, sqrt, sin and cos of Python floats, which
     is faster than NumPy on single numbers, and equal to it to the last bit.
 
-    A subclass has ``step``, and ``_start_state``, ``_observation`` and ``_draw`` below.
+    A subclass has ``step``, and ``_start_state``, ``_observation`` and ``_draw`` below. One with
+    ``steps_many`` also has ``step_many``, the same in NumPy for many environments at once; its
+    observation is its state.
     """
 
     metadata: dict[str, Any] = {"render_modes": ["human", "rgb_array"], "render_fps": 30}  # noqa: RUF012
@@ -30,6 +36,7 @@ class OwnEnvironment(gymnasium.Env[Any, Any], ABC):
     """A continuous action is clipped in ``step``: no wrapper need do it."""
     state_bounds: ClassVar[dict[str, tuple[float, float]]] = {}
     """Name -> (low, high) of each entry of a start state; empty: the start cannot be chosen."""
+    steps_many: ClassVar[bool] = False
     picture: ClassVar[tuple[Point, Point]] = ((0.0, 0.0), (1.0, 1.0))
     """Low and high corner of the drawn part of the world."""
 
@@ -81,6 +88,16 @@ class OwnEnvironment(gymnasium.Env[Any, Any], ABC):
             if not low <= value <= high:
                 raise ValueError(f"{name} = {value} is outside [{low:g}, {high:g}]")
         return tuple(float(value) for value in values)
+
+    @classmethod
+    def step_many(cls, states: States, actions: NDArray[Any]) -> Moved:
+        """One step of M environments, each with the bits that ``step`` gives it.
+
+        Args:
+            states: left as they are.
+            actions: [M, 1] where they are continuous, else [M].
+        """
+        raise NotImplementedError
 
     def save(self) -> dict[str, Any]:
         """Everything that decides the future, as plain picklable data."""

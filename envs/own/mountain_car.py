@@ -11,15 +11,17 @@ from typing import Any, ClassVar
 
 import numpy as np
 from gymnasium.spaces import Box, Discrete
+from numpy.typing import NDArray
 
 from envs.drawing import GREEN, Canvas
-from envs.own.base import OwnEnvironment, State
+from envs.own.base import Moved, OwnEnvironment, State, States
 
 MIN_POSITION, MAX_POSITION = -1.2, 0.6
 MAX_SPEED = 0.07
 GRAVITY = 0.0025
 POWER = 0.0015  # of a continuous action of 1
 FORCE = 0.001  # of a discrete action
+_FORCES = (-FORCE, 0.0, FORCE)
 
 
 class _MountainCar(OwnEnvironment):
@@ -29,6 +31,7 @@ class _MountainCar(OwnEnvironment):
         "position": (MIN_POSITION, MAX_POSITION),
         "velocity": (-MAX_SPEED, MAX_SPEED),
     }
+    steps_many: ClassVar = True
     picture: ClassVar = ((MIN_POSITION, -0.2), (MAX_POSITION, 1.4))
     goal: ClassVar[float]
 
@@ -52,6 +55,16 @@ class _MountainCar(OwnEnvironment):
         if self.render_mode == "human":
             self.render()
         return np.array((position, velocity), np.float32), -1.0, terminated, False, {}
+
+    @classmethod
+    def _drive_many(cls, states: States, forces: NDArray[np.float64]) -> Moved:
+        position, velocity = states
+        velocity = velocity + (forces - GRAVITY * np.cos(3 * position))
+        velocity = np.minimum(np.maximum(velocity, -MAX_SPEED), MAX_SPEED)
+        position = np.minimum(np.maximum(position + velocity, MIN_POSITION), MAX_POSITION)
+        velocity[(position == MIN_POSITION) & (velocity < 0)] = 0.0
+        terminated = (position >= cls.goal) & (velocity >= 0)
+        return np.array((position, velocity)), np.full(len(position), -1.0), terminated
 
     def _start_state(self) -> State:
         return (float(self.np_random.uniform(-0.6, -0.4)), 0.0)
@@ -82,6 +95,11 @@ class MountainCarContinuous(_MountainCar):
     def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
         return self._drive(min(max(float(action[0]), -1.0), 1.0) * POWER)
 
+    @classmethod
+    def step_many(cls, states: States, actions: NDArray[Any]) -> Moved:
+        pedal = actions[:, 0].astype(np.float64)
+        return cls._drive_many(states, np.minimum(np.maximum(pedal, -1.0), 1.0) * POWER)
+
 
 class MountainCarDiscrete(_MountainCar):
     """Actions 0, 1, 2 accelerate by -0.001, 0, 0.001; the goal is at 0.5."""
@@ -93,4 +111,8 @@ class MountainCarDiscrete(_MountainCar):
         self.action_space = Discrete(3)
 
     def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
-        return self._drive((-FORCE, 0.0, FORCE)[action])
+        return self._drive(_FORCES[action])
+
+    @classmethod
+    def step_many(cls, states: States, actions: NDArray[Any]) -> Moved:
+        return cls._drive_many(states, np.array(_FORCES)[actions])

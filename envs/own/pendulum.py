@@ -12,9 +12,10 @@ from typing import Any, ClassVar
 
 import numpy as np
 from gymnasium.spaces import Box, Discrete
+from numpy.typing import NDArray
 
 from envs.drawing import BLUE, Canvas
-from envs.own.base import OwnEnvironment, State
+from envs.own.base import Moved, OwnEnvironment, State, States
 
 GRAVITY = 10.0  # m/s²
 MASS = 1.0  # kg
@@ -26,12 +27,14 @@ MAX_TORQUE = 2.0  # N m
 _FALL = 3 * GRAVITY / (2 * LENGTH)
 _PUSH = 3 / (MASS * LENGTH * LENGTH)
 _TURN = 2 * pi
+_TORQUES = (-MAX_TORQUE, 0.0, MAX_TORQUE)
 
 
 class _Pendulum(OwnEnvironment):
     """Observation float32 [θ, ω], θ in [-π, π) from upright, ω in ±8 rad/s; reward cos θ."""
 
     state_bounds: ClassVar = {"theta": (-pi, pi), "omega": (-MAX_SPEED, MAX_SPEED)}
+    steps_many: ClassVar = True
     picture: ClassVar = ((-1.3, -1.3), (1.3, 1.3))
 
     def __init__(self, render_mode: str | None = None) -> None:
@@ -53,6 +56,15 @@ class _Pendulum(OwnEnvironment):
         if self.render_mode == "human":
             self.render()
         return np.array((theta, omega), np.float32), cos(theta), False, False, {}
+
+    @staticmethod
+    def _swing_many(states: States, torques: NDArray[np.float64]) -> Moved:
+        theta, omega = states
+        omega = omega + (_FALL * np.sin(theta) + _PUSH * torques) * DT
+        theta = theta + omega * DT
+        theta = np.where(theta >= pi, theta - _TURN, np.where(theta < -pi, theta + _TURN, theta))
+        omega = np.minimum(np.maximum(omega, -MAX_SPEED), MAX_SPEED)
+        return np.array((theta, omega)), np.cos(theta), np.zeros(len(theta), bool)
 
     def _start_state(self) -> State:
         return (-pi, 0.0)
@@ -76,6 +88,11 @@ class PendulumContinuous(_Pendulum):
     def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
         return self._swing(min(max(float(action[0]), -MAX_TORQUE), MAX_TORQUE))
 
+    @classmethod
+    def step_many(cls, states: States, actions: NDArray[Any]) -> Moved:
+        torques = actions[:, 0].astype(np.float64)
+        return cls._swing_many(states, np.minimum(np.maximum(torques, -MAX_TORQUE), MAX_TORQUE))
+
 
 class PendulumDiscrete(_Pendulum):
     """Actions 0, 1, 2 are torques -2, 0, 2 N m."""
@@ -85,4 +102,8 @@ class PendulumDiscrete(_Pendulum):
         self.action_space = Discrete(3)
 
     def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
-        return self._swing((-MAX_TORQUE, 0.0, MAX_TORQUE)[action])
+        return self._swing(_TORQUES[action])
+
+    @classmethod
+    def step_many(cls, states: States, actions: NDArray[Any]) -> Moved:
+        return cls._swing_many(states, np.array(_TORQUES)[actions])

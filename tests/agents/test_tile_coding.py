@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agents.base import AgentRefused
-from agents.linear.features import Tiles, tiles_for
+from agents.linear.features import Tiles, activate, tiles_for
 from agents.linear.settings import LinearSettings
 
 
@@ -22,9 +22,9 @@ def tiles(
 
 
 def active(coder: Tiles, *observation: float) -> list[int]:
-    out = coder.empty()
-    coder.write(np.array(observation), out)
-    return [int(feature) for feature in out]
+    out = np.zeros(coder.active, dtype=np.int64)
+    activate(np.array(observation, dtype=np.float64), coder.bounds, coder.layout, out)
+    return out.tolist()
 
 
 def test_each_tiling_and_the_bias_have_one_active_feature() -> None:
@@ -92,11 +92,7 @@ def test_every_hashed_dimension_and_tiling_counts() -> None:
 def test_a_discrete_observation_has_a_feature_of_its_own_for_each_state() -> None:
     coder = tiles_for(gymnasium.spaces.Discrete(5, start=3), LinearSettings(), agent="an agent")
     assert coder.size == 6
-    features = []
-    for state in range(3, 8):
-        out = coder.empty()
-        coder.write(state, out)
-        features.append([int(feature) for feature in out])
+    features = [active(coder, state) for state in range(3, 8)]
     assert features == [[0, 1], [0, 2], [0, 3], [0, 4], [0, 5]]
 
 

@@ -12,7 +12,7 @@ from gymnasium.spaces import Box
 from hypothesis import given
 from hypothesis import strategies as st
 
-from envs.rewards import constant, shifted
+from envs.rewards import Constant, Shifted
 
 
 class Recorder(gymnasium.Env[Any, Any]):
@@ -150,7 +150,7 @@ def test_a_shift_adds_the_same_to_every_episode(
     shift: float, gamma: float, limit: int, length: int, terminated: bool
 ) -> None:
     """However early an episode terminates, its discounted return grows by one same constant."""
-    overwrite = shifted(shift, gamma, limit)
+    overwrite = Shifted(shift, gamma, limit)
     length = min(length, limit) if terminated else limit
     added = sum(
         gamma ** (t - 1) * overwrite(0.0, terminated and t == length, t)
@@ -160,7 +160,7 @@ def test_a_shift_adds_the_same_to_every_episode(
 
 
 def test_constant_rewards_do_not_look_at_the_environments() -> None:
-    assert constant(-1.0, 0.0)(123.0, False, 1) == -1.0
+    assert Constant(-1.0, 0.0)(123.0, False, 1) == -1.0
 
 
 START_STATES = [
