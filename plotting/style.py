@@ -13,6 +13,12 @@ if TYPE_CHECKING:
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
 DASHES = ("-", (0, (5, 1.5)), (0, (1, 1)))  # beyond the palette, the same colours dashed
 
+SCORE_LABELS = {
+    "train": "training return",
+    "eval": "evaluation return",
+    "reward": "reward per step",
+}
+
 FONT = "DejaVu Sans"  # comes with matplotlib: the same figure on every machine
 TITLE_SIZE = 10.0  # points, as all sizes
 LEGEND_SIZE = 8.0
@@ -37,7 +43,7 @@ RC: dict[RcKeyType, Any] = {
     "axes.axisbelow": True,
     "text.parse_math": False,  # a name may hold a $
     "pdf.fonttype": 42,  # embedded TrueType, as journals ask
-    "svg.hashsalt": "learning-curve",  # the same element names every time
+    "svg.hashsalt": "rl-sweep",  # the same element names every time
     "figure.dpi": 300,
     "text.hinting": "none",  # else widths would differ between what is measured and what is drawn
 }

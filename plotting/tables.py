@@ -7,7 +7,7 @@ import io
 import math
 from collections.abc import Iterable, Sequence
 
-from plotting.summary import Summary
+from plotting.curve_summary import Summary
 
 MEAN_COLUMNS = ("experiment", "setting", "timestep", "mean", "low", "high", "n")
 SEED_COLUMNS = ("experiment", "setting", "run", "seed", "timestep", "value")

@@ -15,9 +15,11 @@ import pytest
 from click.testing import Result
 from learning_curve_data import Tree, flat_run, make_run, make_tree, write_tree
 
+from plotting.curve_figure import draw as draw_figure
+from plotting.curve_summary import Summary, summarize
 from plotting.data_file import BadInput, read_experiment
-from plotting.figure import draw as draw_figure
-from plotting.summary import Summary, labels, pick_metric, summarize
+from plotting.labels import labels
+from plotting.metric import pick_metric
 
 Draw = Callable[..., Result]
 SCRIPT = Path(__file__).resolve().parents[2] / "plotting" / "learning_curve.py"
