@@ -224,7 +224,7 @@ def test_a_far_tail_does_not_squash_the_rest(tmp_path: Path) -> None:
     assert len(_drawn(axes, "dot")) == 38
 
 
-@pytest.mark.parametrize(("bad", "least"), [(-1000.0, 10), (-15.0, 1)])
+@pytest.mark.parametrize(("bad", "least"), [(-1000.0, 10), (-30.0, 1)])
 def test_ordinary_bad_settings_are_not_cut_off(tmp_path: Path, bad: float, least: int) -> None:
     def score(params: Mapping[str, Any], run: int) -> float:
         return bad if params["lr"] < least else params["lr"]
