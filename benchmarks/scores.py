@@ -16,9 +16,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 import click
 import numpy as np
 
+from plotting.curve_summary import summarize
 from plotting.data_file import BadInput, read_experiment
 from plotting.inference import mean_interval
-from plotting.summary import labels, pick_metric, summarize
+from plotting.labels import labels
+from plotting.metric import pick_metric
 
 
 @click.command()

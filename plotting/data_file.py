@@ -75,6 +75,8 @@ class _Environment(msgspec.Struct):
 
 class _Agent(msgspec.Struct):
     agent_name: str
+    parameters: dict[str, msgspec.Raw] = {}
+    zip: list[dict[str, msgspec.Raw]] = []
 
 
 class _Configuration(msgspec.Struct):
@@ -111,13 +113,18 @@ class Setting:
 
 @dataclass(frozen=True, slots=True)
 class Experiment:
-    """One data.json. `total_timesteps`: of its longest run."""
+    """One data.json.
+
+    total_timesteps: of its longest run.
+    lists: names of hyperparameters in the agent file's order, those of a zip group together.
+    """
 
     path: Path
     env_name: str
     agent_name: str
     settings: tuple[Setting, ...]
     total_timesteps: int
+    lists: tuple[tuple[str, ...], ...]
 
     @property
     def run_numbers(self) -> frozenset[int]:
@@ -144,12 +151,14 @@ def read_experiment(path: Path) -> Experiment:
     runs = [run for setting in settings for run in setting.runs]
     if not runs:
         raise BadInput(f"{path} holds no runs: run the experiment and combine its folder again")
+    agent = tree.experiment.agent
     return Experiment(
         path,
         tree.experiment.environment.env_name,
-        tree.experiment.agent.agent_name,
+        agent.agent_name,
         settings,
         max(run.total_timesteps for run in runs),
+        (*((name,) for name in agent.parameters), *map(tuple, agent.zip)),
     )
 
 

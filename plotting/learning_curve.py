@@ -10,32 +10,13 @@ import click
 if not __package__:  # run as a script: import from the repository, not from this folder
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
-SUFFIXES = (".pdf", ".png", ".svg")
+from plotting import command
 
 
-class _Refused(click.ClickException):
-    """One sentence on stderr and exit code 2, as click has it for wrong usage."""
-
-    exit_code = 2
-
-
-@click.command(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
-@click.argument("data", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option(
-    "-o",
-    "--output",
-    required=True,
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="The figure (.pdf, .png, .svg). Its numbers go beside it: STEM.csv and STEM_seeds.csv.",
-)
-@click.option(
-    "--metric",
-    metavar="CURVE-PART",
-    help="What is drawn and compared. CURVE: eval (return of the evaluations), train (return of "
-    "the training episodes) or reward (reward per step). PART: mean (over all timesteps) or final "
-    "(over the last 10%).  [default: eval-mean with evaluations, else train-mean when any episode "
-    "ended, else reward-mean]",
-)
+@command.named
+@command.data
+@command.output("seeds")
+@command.metric
 @click.option(
     "--setting", type=click.IntRange(min=0), help="Draw this setting instead of the best one."
 )
@@ -46,13 +27,11 @@ class _Refused(click.ClickException):
     show_default=True,
     help="Bins of timesteps of the train curve.",
 )
-@click.option("--title", help="Above the plot.  [default: the environment, when there is only one]")
-@click.option(
-    "--width", type=click.FloatRange(2, 40), default=5.0, show_default=True, help="Inches."
-)
+@command.title
+@click.option("--width", type=command.WIDTH, default=5.0, show_default=True, help="Inches.")
 @click.option(
     "--height",
-    type=click.FloatRange(1.5, 40),
+    type=command.HEIGHT,
     default=2.8,
     show_default=True,
     help="Inches, of the plot; legend and caption add their own.",
@@ -73,26 +52,9 @@ def main(
     its 95% Student-t interval over the seeds, and every seed as a thin line. The caption says how
     the setting was chosen and what is missing.
     """
-    from plotting.data_file import BadInput
-
-    _check_suffix(output)
-    try:
-        files = _make(data, output, metric, setting, bins, title, (width, height))
-        output.parent.mkdir(parents=True, exist_ok=True)
-        for path, content in files.items():
-            path.write_bytes(content)
-    except BadInput as error:
-        raise _Refused(str(error)) from None
-    except OSError as error:
-        raise _Refused(f"{error.filename} cannot be written: {error.strerror}") from None
-    click.echo(f"wrote {', '.join(str(path) for path in files)}")
-
-
-def _check_suffix(output: Path) -> None:
-    if output.suffix not in SUFFIXES:
-        lower = output.suffix.lower()
-        nearest = output.with_suffix(lower if lower in SUFFIXES else ".pdf")
-        raise _Refused(f"{output} does not end in .pdf, .png or .svg: try {nearest}")
+    command.write(
+        output, lambda: _make(data, output, metric, setting, bins, title, (width, height))
+    )
 
 
 def _make(
@@ -105,9 +67,12 @@ def _make(
     size: tuple[float, float],
 ) -> dict[Path, bytes]:
     """The files to write: the figure and its two tables."""
+    from plotting.curve_figure import draw
+    from plotting.curve_summary import summarize
     from plotting.data_file import read_experiment
-    from plotting.figure import draw, render
-    from plotting.summary import labels, pick_metric, summarize
+    from plotting.labels import labels
+    from plotting.metric import pick_metric
+    from plotting.page import render
     from plotting.tables import mean_table, seed_table
 
     experiments = [read_experiment(path) for path in data]
@@ -118,8 +83,7 @@ def _make(
         for experiment, name in zip(experiments, names, strict=True)
     ]
     if title is None:
-        environments = {experiment.env_name for experiment in experiments}
-        title = environments.pop() if len(environments) == 1 else ""
+        title = command.default_title(experiments)
     return {
         output: render(draw(summaries, title, *size), output.suffix[1:]),
         output.with_suffix(".csv"): mean_table(summaries).encode(),

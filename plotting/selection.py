@@ -26,6 +26,11 @@ class Tally:
         return sum(not math.isnan(score) for score in self.scores)
 
     @property
+    def whole(self) -> bool:
+        """Every run was completed and has a score."""
+        return self.scored == len(self.scores) and not self.diverged and not self.missing
+
+    @property
     def mean_score(self) -> float:
         """Over the completed runs that have a score."""
         return math.fsum(s for s in self.scores if not math.isnan(s)) / self.scored
@@ -48,15 +53,19 @@ class Choice:
     by_hand: bool = False
 
 
-def choose(tallies: Sequence[Tally]) -> Choice | None:
+def choose(tallies: Sequence[Tally], fullest: int | None = None) -> Choice | None:
     """The setting with the highest mean score; the lowest number among equals.
 
     A setting is eligible only with as many completed runs as the fullest setting, a score for each
     of them, and no diverged run: otherwise a setting that fails on its hard seeds would win by the
     easy ones. When none is eligible, those with the most scored runs are compared instead. None
     when no run of any setting has a score.
+
+    Args:
+        fullest: completed runs of the fullest setting, when it may not be among these.
     """
-    fullest = max(len(tally.scores) for tally in tallies)
+    if fullest is None:
+        fullest = most_completed(tallies)
     candidates = [
         tally
         for tally in tallies
@@ -70,6 +79,11 @@ def choose(tallies: Sequence[Tally]) -> Choice | None:
         return None
     best = min(candidates, key=lambda tally: (-tally.mean_score, tally.setting))
     return Choice(best, len(candidates), len(tallies), relaxed)
+
+
+def most_completed(tallies: Sequence[Tally]) -> int:
+    """Completed runs of the fullest setting."""
+    return max(len(tally.scores) for tally in tallies)
 
 
 def choose_by_hand(tallies: Sequence[Tally], setting: int) -> Choice | None:

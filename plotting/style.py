@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -13,19 +14,28 @@ if TYPE_CHECKING:
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
 DASHES = ("-", (0, (5, 1.5)), (0, (1, 1)))  # beyond the palette, the same colours dashed
 
+SCORE_LABELS = {
+    "train": "training return",
+    "eval": "evaluation return",
+    "reward": "reward per step",
+}
+
 FONT = "DejaVu Sans"  # comes with matplotlib: the same figure on every machine
 TITLE_SIZE = 10.0  # points, as all sizes
 LEGEND_SIZE = 8.0
 CAPTION_SIZE = 7.0
+LABEL_SIZE = 9.0
+TICK_SIZE = 8.0
+LONGEST_TICK = 12  # characters
 LINE_SPACING = 1.35  # in sizes
 PARAGRAPH_GAP = 0.35  # in lines
 
 RC: dict[RcKeyType, Any] = {
     "font.family": FONT,
     "font.size": 9,
-    "axes.labelsize": 9,
-    "xtick.labelsize": 8,
-    "ytick.labelsize": 8,
+    "axes.labelsize": LABEL_SIZE,
+    "xtick.labelsize": TICK_SIZE,
+    "ytick.labelsize": TICK_SIZE,
     "legend.fontsize": LEGEND_SIZE,
     "legend.frameon": False,
     "axes.spines.top": False,
@@ -37,7 +47,7 @@ RC: dict[RcKeyType, Any] = {
     "axes.axisbelow": True,
     "text.parse_math": False,  # a name may hold a $
     "pdf.fonttype": 42,  # embedded TrueType, as journals ask
-    "svg.hashsalt": "learning-curve",  # the same element names every time
+    "svg.hashsalt": "rl-sweep",  # the same element names every time
     "figure.dpi": 300,
     "text.hinting": "none",  # else widths would differ between what is measured and what is drawn
 }
@@ -66,6 +76,28 @@ def short_number(value: float, thousands_from: float) -> str:
         if abs(value) >= least:
             return f"{value / size:.6g}{unit}".replace("-", "\N{MINUS SIGN}")
     return f"{value + 0.0:.6g}".replace("-", "\N{MINUS SIGN}")  # + 0.0: no "-0"
+
+
+def value_text(value: Any) -> str:
+    """A hyperparameter's value at its tick: short numbers, lists without brackets."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return _shortened(_plain_text(value))
+    if 0 < abs(value) < 1e-3:
+        mantissa, exponent = f"{value:.5e}".split("e")
+        return f"{float(mantissa):g}e{int(exponent)}".replace("-", "\N{MINUS SIGN}")
+    return short_number(value, 1e4)
+
+
+def _plain_text(value: Any) -> str:
+    if isinstance(value, list):
+        return ", ".join(map(value_text, value))
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def _shortened(text: str) -> str:
+    """Both ends of a long text."""
+    half = LONGEST_TICK // 2
+    return text if len(text) <= LONGEST_TICK else f"{text[:half]}\u2026{text[1 - half :]}"
 
 
 def words(text: str) -> list[str]:

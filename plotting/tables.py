@@ -7,10 +7,21 @@ import io
 import math
 from collections.abc import Iterable, Sequence
 
-from plotting.summary import Summary
+from plotting.curve_summary import Summary
+from plotting.phrases import value
+from plotting.sensitivity_summary import Sensitivity
 
 MEAN_COLUMNS = ("experiment", "setting", "timestep", "mean", "low", "high", "n")
 SEED_COLUMNS = ("experiment", "setting", "run", "seed", "timestep", "value")
+
+
+LINE_COLUMNS = (
+    *("experiment", "hyperparameter", "value", "line", "setting", "mean", "low", "high", "n"),
+)
+SETTING_COLUMNS = (
+    *("experiment", "hyperparameter", "value", "setting", "best"),
+    *("mean", "n", "diverged", "missing"),
+)
 
 
 def mean_table(summaries: Iterable[Summary]) -> str:
@@ -41,6 +52,37 @@ def seed_table(summaries: Iterable[Summary]) -> str:
         if not math.isnan(value)
     ]
     return _csv(SEED_COLUMNS, rows)
+
+
+def line_table(summaries: Iterable[Sensitivity]) -> str:
+    """One row a point of a line. Numbers are empty where no run has a score, or no setting is."""
+    rows: list[tuple[object, ...]] = []
+    for each in summaries:
+        for panel in each.panels:
+            for name, line in (("at best", panel.at_best), ("re-tuned", panel.tuned or ())):
+                for of_axis, k in zip(panel.axis.values, line, strict=False):
+                    point = (each.label, panel.axis.name, value(of_axis), name)
+                    if k is None:
+                        rows.append((*point, "", "", "", "", 0))
+                        continue
+                    score = each.scores[k]
+                    numbers = (score.mean, score.low, score.high, score.tally.scored)
+                    rows.append((*point, score.tally.setting, *numbers))
+    return _csv(LINE_COLUMNS, rows)
+
+
+def setting_table(summaries: Iterable[Sensitivity]) -> str:
+    """One row a dot: every setting in the panel of every hyperparameter."""
+    rows = []
+    for each in summaries:
+        for panel in each.panels:
+            axis = panel.axis
+            for k, (score, place) in enumerate(zip(each.scores, axis.position, strict=True)):
+                tally = score.tally
+                of_panel = (each.label, axis.name, value(axis.values[place]))
+                counts = (tally.scored, tally.diverged, tally.missing)
+                rows.append((*of_panel, tally.setting, int(k == each.best), score.mean, *counts))
+    return _csv(SETTING_COLUMNS, rows)
 
 
 def _csv(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:

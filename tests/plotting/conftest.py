@@ -1,27 +1,31 @@
-"""The command, run in this process, on data that a test makes."""
+"""The commands, run in an empty folder on data that a test makes."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner, Result
+from commands import Draw, runner
 
-from plotting.learning_curve import main
-
-Draw = Callable[..., Result]
+from plotting import learning_curve, sensitivity
 
 
 @pytest.fixture
 def draw(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Draw:
-    """Runs the command in an empty folder; -o figure.svg unless told otherwise."""
+    """learning_curve.py."""
     monkeypatch.chdir(tmp_path)
+    return runner(learning_curve.main)
 
-    def run(*arguments: str | Path) -> Result:
-        words = [str(argument) for argument in arguments]
-        if "-o" not in words:
-            words += ["-o", "figure.svg"]
-        return CliRunner().invoke(main, words, prog_name="learning_curve.py")
 
+@pytest.fixture
+def draw_sensitivity(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Draw:
+    """sensitivity.py."""
+    monkeypatch.chdir(tmp_path)
+    return runner(sensitivity.main)
+
+
+@pytest.fixture(params=["draw", "draw_sensitivity"])
+def draw_anything(request: pytest.FixtureRequest) -> Draw:
+    """Each of the commands."""
+    run: Draw = request.getfixturevalue(request.param)
     return run

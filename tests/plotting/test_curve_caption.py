@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 from learning_curve_data import Tree, flat_run, make_run, make_tree, write_tree
 
-from plotting.caption import NO_BREAK_SPACE, experiment_note, general_note
+from plotting.curve_caption import experiment_note, general_note
+from plotting.curve_summary import summarize
 from plotting.data_file import read_experiment
-from plotting.summary import pick_metric, summarize
+from plotting.metric import pick_metric
+from plotting.phrases import NO_BREAK_SPACE
 
 
 def _note(folder: Path, tree: Tree, metric: str = "train-mean", setting: int | None = None) -> str:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from plotting.style import PALETTE, colour, short_number, wrap
+from plotting.style import PALETTE, colour, short_number, value_text, wrap
 
 
 def _one_a_letter(text: str, bold: bool) -> float:
@@ -29,6 +29,25 @@ def _one_a_letter(text: str, bold: bool) -> float:
 )
 def test_thousands_are_written_short(value: float, text: str) -> None:
     assert short_number(value, 1e3) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0.001, "0.001"),
+        (0.00025, "2.5e\N{MINUS SIGN}4"),
+        (1e-5, "1e\N{MINUS SIGN}5"),
+        (1000, "1000"),
+        (100_000, "100k"),
+        (True, "true"),
+        (None, "null"),
+        ("relu", "relu"),
+        ([64, 0.0001], "64, 1e\N{MINUS SIGN}4"),
+        ("softplus_of_all", "softpl\N{HORIZONTAL ELLIPSIS}f_all"),
+    ],
+)
+def test_values_at_ticks_are_short(value: object, text: str) -> None:
+    assert value_text(value) == text
 
 
 def test_thousands_are_written_out_where_asked() -> None:

@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-import json
-import re
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
-from click.testing import Result
+from commands import Draw, refusal
 from learning_curve_data import Tree, flat_run, make_run, make_tree, write_tree
 
+from plotting.curve_figure import draw as draw_figure
+from plotting.curve_summary import Summary, summarize
 from plotting.data_file import BadInput, read_experiment
-from plotting.figure import draw as draw_figure
-from plotting.summary import Summary, labels, pick_metric, summarize
-
-Draw = Callable[..., Result]
-SCRIPT = Path(__file__).resolve().parents[2] / "plotting" / "learning_curve.py"
+from plotting.labels import labels
+from plotting.metric import pick_metric
 
 NUMBERS = ("timestep", "mean", "low", "high", "value")
 
@@ -105,20 +100,6 @@ def test_the_interval_in_the_table_is_students(draw: Draw, tmp_path: Path) -> No
     assert row["mean"] == 2.0
     assert row["high"] - row["mean"] == pytest.approx(4.302652729911275 / 3**0.5)
     assert row["mean"] - row["low"] == pytest.approx(4.302652729911275 / 3**0.5)
-
-
-@pytest.mark.parametrize("suffix", ["pdf", "png", "svg"])
-def test_the_same_input_gives_the_same_bytes(suffix: str, tmp_path: Path) -> None:
-    write_tree(tmp_path, _noisy_tree())
-    written = []
-    for name, hash_seed in (("first", "1"), ("second", "2")):
-        command = [sys.executable, str(SCRIPT), ".", "-o", f"{name}/figure.{suffix}"]
-        environment = {"PYTHONHASHSEED": hash_seed, "HOME": str(tmp_path), "TZ": name}
-        environment["MPLCONFIGDIR"] = str(tmp_path / "mpl")
-        subprocess.run(command, check=True, cwd=tmp_path, env=environment)
-        written.append([path.read_bytes() for path in sorted((tmp_path / name).iterdir())])
-    assert len(written[0]) == 3
-    assert written[0] == written[1]
 
 
 def test_the_users_matplotlibrc_does_not_change_the_figure(draw: Draw, tmp_path: Path) -> None:
@@ -239,14 +220,6 @@ def test_a_dollar_in_a_name_is_a_dollar(draw: Draw, tmp_path: Path) -> None:
 # What is refused: one sentence on stderr, exit code 2, nothing written
 
 
-def _refusal(result: Result) -> str:
-    assert result.exit_code == 2, result.output
-    assert not list(Path.cwd().glob("figure*"))
-    lines = result.stderr.strip().splitlines()
-    assert len(lines) == 1, result.stderr
-    return re.sub("^Error: ", "", lines[0])
-
-
 def _edited(tmp_path: Path, edit: Callable[[Tree], None]) -> Path:
     tree = make_tree({0: [flat_run(0, 1.0)], 4: [flat_run(0, 1.0)]})
     edit(tree)
@@ -256,19 +229,6 @@ def _edited(tmp_path: Path, edit: Callable[[Tree], None]) -> Path:
 def _first_run(tree: Tree) -> Tree:
     run: Tree = tree["experiment_data"]["0"]["runs"][0]
     return run
-
-
-def test_refuses_a_file_that_does_not_exist(draw: Draw) -> None:
-    assert _refusal(draw("nowhere/data.json")).startswith(
-        "nowhere/data.json does not exist: give a"
-    )
-
-
-def test_refuses_a_folder_without_data(draw: Draw, tmp_path: Path) -> None:
-    (tmp_path / "sweep").mkdir()
-    assert _refusal(draw("sweep")) == (
-        "sweep holds no data.json: make it with 'python combine.py sweep'"
-    )
 
 
 @pytest.mark.parametrize(
@@ -283,14 +243,13 @@ def test_refuses_a_folder_without_data(draw: Draw, tmp_path: Path) -> None:
 )
 def test_refuses_what_is_not_json(draw: Draw, tmp_path: Path, content: bytes) -> None:
     (tmp_path / "data.json").write_bytes(content)
-    refusal = _refusal(draw("data.json"))
-    assert refusal.startswith(("data.json is not a", "data.json is empty"))
+    assert refusal(draw("data.json")).startswith(("data.json is not a", "data.json is empty"))
 
 
 @pytest.mark.parametrize("content", ["[]", "{}", '{"experiment": 3}', "null"])
 def test_refuses_another_tree(draw: Draw, tmp_path: Path, content: str) -> None:
     (tmp_path / "data.json").write_text(content)
-    assert _refusal(draw("data.json")).startswith("data.json is not the tree of a data.json: ")
+    assert refusal(draw("data.json")).startswith("data.json is not the tree of a data.json: ")
 
 
 @pytest.mark.parametrize(
@@ -314,20 +273,14 @@ def test_refuses_a_damaged_tree_and_says_where(
     _edited(tmp_path, edit)
     result = draw("data.json")
     if words:
-        assert words in _refusal(result)
+        assert words in refusal(result)
     else:  # a setting without runs is only one more that is not eligible
         assert result.exit_code == 0
 
 
-def test_refuses_an_unknown_metric_and_names_the_nearest(draw: Draw, tmp_path: Path) -> None:
-    write_tree(tmp_path, _noisy_tree())
-    refusal = _refusal(draw(".", "--metric", "eval-men"))
-    assert refusal.startswith("there is no metric 'eval-men': did you mean eval-mean?")
-
-
 def test_refuses_a_metric_without_data_and_names_one_with(draw: Draw, tmp_path: Path) -> None:
     write_tree(tmp_path, make_tree({0: [make_run(0, returns=[1.0], steps=[100])]}))
-    assert _refusal(draw(".", "--metric", "eval-final")) == (
+    assert refusal(draw(".", "--metric", "eval-final")) == (
         "data.json has no evaluations in a completed run, so no eval-final: "
         "use --metric train-final"
     )
@@ -335,66 +288,20 @@ def test_refuses_a_metric_without_data_and_names_one_with(draw: Draw, tmp_path: 
 
 def test_refuses_a_sweep_in_which_every_run_diverged(draw: Draw, tmp_path: Path) -> None:
     write_tree(tmp_path, make_tree({0: [flat_run(0, 1.0, status="diverged")]}))
-    assert "has no completed run with anything to draw" in _refusal(draw("."))
-    assert _refusal(draw(".", "--metric", "train-mean")).endswith("and no other metric either")
+    assert "has no completed run with anything to draw" in refusal(draw("."))
+    assert refusal(draw(".", "--metric", "train-mean")).endswith("and no other metric either")
 
 
 def test_refuses_a_metric_that_no_run_has_a_value_of(draw: Draw, tmp_path: Path) -> None:
     run = make_run(0, returns=[1.0, 0.0], steps=[10, 90], unfinished=True)
     write_tree(tmp_path, make_tree({0: [run]}))
-    assert "use --metric train-mean" in _refusal(draw(".", "--metric", "train-final"))
+    assert "use --metric train-mean" in refusal(draw(".", "--metric", "train-final"))
 
 
 def test_refuses_a_setting_that_is_not_there_and_names_the_nearest(
     draw: Draw, tmp_path: Path
 ) -> None:
     _edited(tmp_path, lambda tree: None)
-    assert _refusal(draw(".", "--setting", "3")) == (
+    assert refusal(draw(".", "--setting", "3")) == (
         "data.json has no setting 3: the nearest is 4 (of 2, from 0 to 4)"
     )
-
-
-def test_refuses_the_same_experiment_twice(draw: Draw, tmp_path: Path) -> None:
-    write_tree(tmp_path, _noisy_tree())
-    assert _refusal(draw(".", "data.json")) == "data.json is given twice: give it once"
-
-
-@pytest.mark.parametrize(
-    ("output", "nearest"), [("figure.jpg", "figure.pdf"), ("figure.PNG", "figure.png")]
-)
-def test_refuses_another_kind_of_output(
-    draw: Draw, tmp_path: Path, output: str, nearest: str
-) -> None:
-    write_tree(tmp_path, _noisy_tree())
-    refusal = _refusal(draw(".", "-o", output))
-    assert refusal == f"{output} does not end in .pdf, .png or .svg: try {nearest}"
-
-
-def test_refuses_an_output_that_cannot_be_written(draw: Draw, tmp_path: Path) -> None:
-    write_tree(tmp_path, _noisy_tree())
-    (tmp_path / "taken").write_text("")
-    assert "taken" in _refusal(draw(".", "-o", "taken/figure.svg"))
-
-
-# How it starts
-
-
-def test_help_needs_neither_numpy_nor_matplotlib() -> None:
-    program = (
-        "import sys; sys.argv = ['x', '--help']; import runpy\n"
-        f"try: runpy.run_path({str(SCRIPT)!r}, run_name='__main__')\n"
-        "except SystemExit: pass\n"
-        "assert not {'numpy', 'matplotlib', 'msgspec'} & set(sys.modules)"
-    )
-    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
-    assert result.returncode == 0, result.stderr
-    assert "DATA" in result.stdout
-
-
-def test_it_runs_as_a_script_from_any_folder(tmp_path: Path) -> None:
-    write_tree(tmp_path / "sweep", json.loads(json.dumps(_noisy_tree())))
-    command = [sys.executable, str(SCRIPT), "sweep", "-o", "f.svg"]
-    result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
-    assert result.returncode == 0, result.stderr
-    assert result.stdout == "wrote f.svg, f.csv, f_seeds.csv\n"
-    assert result.stderr == ""

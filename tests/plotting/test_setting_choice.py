@@ -61,3 +61,10 @@ def test_a_setting_can_be_named_by_hand() -> None:
     assert choice.by_hand
     assert choice.tally.setting == 4
     assert choose_by_hand([Tally(0, (1.0,))], 4) is None
+
+
+def test_a_part_of_the_settings_is_held_to_the_fullest_of_all() -> None:
+    part = [Tally(0, (9.0,), missing=1), Tally(1, (1.0, 2.0), diverged=1)]
+    choice = choose(part, fullest=2)
+    assert choice is not None
+    assert (choice.tally.setting, choice.relaxed) == (1, True)

@@ -1,0 +1,98 @@
+"""What a reader must know of a learning curve: how its setting was chosen, what was left out."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from plotting import phrases
+from plotting.curve_summary import Summary
+from plotting.phrases import chosen_by, sentence, setting, some
+
+#: All seeds are drawn up to here; beyond, they would hide the mean.
+MOST_SEED_LINES = 30
+
+_CURVES = {
+    "train": "Return is undiscounted; every timestep carries the return of its training episode, "
+    "averaged over {points} bins of timesteps.",
+    "eval": "Return is undiscounted, the mean over the episodes of an evaluation.",
+    "reward": "Reward per step, the mean over the window that ends at each timestep.",
+}
+
+
+def general_note(summaries: Sequence[Summary]) -> str:
+    """What is true of the whole figure: the curve's definition and what the lines are."""
+    first = summaries[0]
+    curve = _CURVES[first.metric.kind].format(points=len(first.seeds[0].curve.timestep))
+    several = any(len(each.seeds) > 1 for each in summaries)
+    lines = "Thick line: mean; band: interval; thin lines: seeds." if several else ""
+    return f"{curve} {lines}".strip()
+
+
+def experiment_note(summary: Summary) -> str:
+    """The caption of one experiment, without its label."""
+    sentences = [
+        f"{setting(summary.choice.tally.setting, summary.params)}; {_interval(summary)}.",
+        chosen_by(summary.choice, summary.metric),
+        *_left_out(summary),
+    ]
+    return " ".join(sentence for sentence in sentences if sentence)
+
+
+def drawn_seed_lines(summary: Summary) -> list[int]:
+    """Positions of the seeds that get a thin line: all, or lowest, median and highest of many."""
+    count = len(summary.seeds)
+    if count <= MOST_SEED_LINES:
+        return list(range(count))
+    scores = [summary.metric.score(each.curve) for each in summary.seeds]
+    ranked = sorted(
+        range(count), key=lambda k: (-math.inf if math.isnan(scores[k]) else scores[k], k)
+    )
+    return [ranked[0], ranked[(count - 1) // 2], ranked[-1]]
+
+
+def _interval(summary: Summary) -> str:
+    seeds = len(summary.seeds)
+    text = phrases.interval(seeds)
+    if seeds > MOST_SEED_LINES:
+        text += ", of which the lowest, median and highest are drawn"
+    return text
+
+
+def _left_out(summary: Summary) -> list[str]:
+    """Everything that is not in the drawing although it was, or should have been, run."""
+    tally = summary.choice.tally
+    here = [
+        some(tally.diverged, "diverged run"),
+        some(tally.missing, "missing run"),
+        some(summary.no_curve, _no_curve(summary)),
+    ]
+    elsewhere = [
+        some(summary.diverged_elsewhere, "diverged run"),
+        some(summary.missing_elsewhere, "missing run"),
+    ]
+    cut = sum(math.isnan(each.curve.final) for each in summary.seeds)
+    return [
+        sentence("Not in the mean: {}.", here),
+        sentence("In the other settings: {}.", elsewhere),
+        sentence("{} without a value in the last 10% of timesteps.", [some(cut, "seed")]),
+        _thinning(summary),
+        "" if summary.as_measured else "Seeds measured at different timesteps are interpolated.",
+    ]
+
+
+def _no_curve(summary: Summary) -> str:
+    return {
+        "train": "completed run without a finished episode",
+        "eval": "completed run without an evaluation",
+        "reward": "completed run without rewards",
+    }[summary.metric.kind]
+
+
+def _thinning(summary: Summary) -> str:
+    count = len(summary.seeds)
+    fewest = int(summary.n.min())
+    if fewest == count:
+        return ""
+    where = int(summary.timestep[(summary.n < count).argmax()])
+    return f"From timestep {where} on, the mean is over fewer seeds (at least {fewest})."

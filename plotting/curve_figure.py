@@ -1,0 +1,66 @@
+"""Draws learning curves: each experiment's mean, its interval, and its seeds as thin lines."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from plotting import page, style
+from plotting.curve_caption import drawn_seed_lines, experiment_note, general_note
+from plotting.curve_summary import Summary
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+
+def draw(
+    summaries: Sequence[Summary], title: str, width: float = 5.0, height: float = 2.8
+) -> Figure:
+    """The figure of some experiments: `height` inches of plot, and what legend and caption need."""
+    notes = [page.Note(experiment_note(each), each.label) for each in summaries]
+    notes.append(page.Note(general_note(summaries)))
+    with page.styled():
+        figure = page.new_figure(width, height)
+        axes = figure.add_subplot()
+        for position, summary in enumerate(summaries):
+            _draw_experiment(axes, summary, *style.colour(position))
+        _label_axes(axes, summaries, width)
+        page.add_texts(figure, title, *axes.get_legend_handles_labels(), notes)
+        return figure
+
+
+def _draw_experiment(axes: Axes, summary: Summary, colour: str, dashes: Any) -> None:
+    several = len(summary.seeds) > 1
+    if several:
+        lines = drawn_seed_lines(summary)
+        faint = 0.35 if len(lines) <= 10 else 0.2
+        for position in lines:
+            curve = summary.seeds[position].curve
+            axes.plot(curve.timestep, curve.value, color=colour, linewidth=0.5, alpha=faint)
+        axes.fill_between(
+            summary.timestep, summary.low, summary.high, color=colour, alpha=0.22, linewidth=0
+        )
+    axes.plot(
+        summary.timestep,
+        summary.mean,
+        color=colour,
+        linestyle=dashes,
+        linewidth=1.6,
+        label=summary.label,
+        # a line needs two points to be seen
+        marker="o" if len(summary.timestep) == 1 else "",
+        markersize=4,
+        zorder=3,
+    )
+
+
+def _label_axes(axes: Axes, summaries: Sequence[Summary], width: float) -> None:
+    from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+    axes.set_xlabel("timesteps")
+    axes.set_ylabel(style.SCORE_LABELS[summaries[0].metric.kind])
+    axes.set_xlim(0, max(each.total_timesteps for each in summaries))
+    axes.xaxis.set_major_locator(MaxNLocator(nbins=int(1.6 * width), steps=[1, 2, 2.5, 5, 10]))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda t, _: style.short_number(t, 1e3)))
+    page.number_scores(axes)
