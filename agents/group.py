@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from agents.base import Agent, Diverged, Transition
+from agents.base import Agent, AgentRefused, AgentSettings, Diverged, Transition
 
 BySlot = Any
 """An entry for each slot: a list, or an array with a leading axis of slots. Entries of slots that
@@ -24,9 +24,11 @@ class GroupAgent(Protocol):
     The slots that a call names are in ascending order.
 
     Attributes:
+        device: where they compute.
         diverged: slot -> which number stopped being finite; the loop takes entries out.
     """
 
+    device: str
     diverged: dict[int, str]
 
     def act(self, observations: BySlot, slots: Sequence[int], *, explore: bool) -> BySlot:
@@ -70,11 +72,22 @@ class GroupAgent(Protocol):
     def learned_params(self, slot: int) -> Mapping[str, np.ndarray]: ...
 
 
+def check_alike(settings: Sequence[AgentSettings]) -> None:
+    """
+    Raises:
+        AgentRefused: settings that cannot train together, as they differ in `STATIC`.
+    """
+    for name in settings[0].STATIC:
+        values = [getattr(one, name) for one in settings]
+        if any(value != values[0] for value in values):
+            raise AgentRefused(f"members that train together need one {name}, not {values}")
+
+
 class Ensemble:
     """Ordinary agents as a group, one after another."""
 
-    def __init__(self, agents: Sequence[Agent]) -> None:
-        self.agents = list(agents)
+    def __init__(self, agents: Sequence[Agent], device: str) -> None:
+        self.agents, self.device = list(agents), device
         self.diverged: dict[int, str] = {}
 
     def act(self, observations: BySlot, slots: Sequence[int], *, explore: bool) -> BySlot:

@@ -210,7 +210,8 @@ def _build_agent(
         [
             agent_type(one, *spaces, rng=rng, **common)
             for one, rng in zip(settings, rngs, strict=True)
-        ]
+        ],
+        device,
     )
 
 
@@ -226,7 +227,7 @@ class _Session:
     ) -> None:
         self.folder, self.training, self.options = folder, training, options
         self.runs = list(part)
-        self.origins = [Origin(options.device, saved) for saved in part.values()]
+        self.origins = [Origin(training.agent.device, saved) for saved in part.values()]
         for slot, saved in enumerate(part.values()):
             if saved is not None:
                 training.load_state_dict(slot, saved["training"])

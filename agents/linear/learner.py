@@ -12,7 +12,7 @@ import numpy as np
 from numba import njit
 
 from agents.base import AgentRefused
-from agents.group import BySlot
+from agents.group import BySlot, check_alike
 from agents.linear.draws import Draws, Law, uniform
 from agents.linear.features import activate, tiles_for
 from agents.linear.settings import LinearSettings
@@ -62,7 +62,8 @@ class LinearGroup(ABC):
         """
         if device != "cpu":
             raise AgentRefused(f"{name} runs on the CPU only, not on {device!r}")
-        _check_alike(settings)
+        check_alike(settings)
+        self.device = device
         M = len(settings)
         self.tiles = tiles_for(observation_space, settings[0], agent=name)
         decay = gammas * np.array([one.decay for one in settings])
@@ -196,10 +197,3 @@ def _enter(
     """Writes the active features of each observation into `features[m, 1]`."""
     for m in slots:
         activate(observations[m], bounds, layout, features[m, 1])
-
-
-def _check_alike(settings: Sequence[LinearSettings]) -> None:
-    for name in settings[0].STATIC:
-        values = [getattr(one, name) for one in settings]
-        if any(value != values[0] for value in values):
-            raise AgentRefused(f"members that train together need one {name}, not {values}")

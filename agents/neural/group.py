@@ -16,10 +16,9 @@ import numpy as np
 import torch
 
 from agents.base import AgentRefused, AgentSettings
+from agents.group import BySlot, check_alike
 from agents.neural.learner import Learner, Setup, Streams
 from agents.neural.observations import Encoder
-
-_BySlot = Sequence[Any] | np.ndarray
 
 #: On a GPU, looking at a number waits for all work before it: losses are looked at this often.
 _GPU_CHECK_INTERVAL = 64
@@ -32,6 +31,7 @@ class LearnerGroup:
     are slow to compute with. That is a mode of the processor, so it is left again outside.
 
     Attributes:
+        device: where they compute.
         diverged: slot -> which number stopped being finite; the loop takes entries out.
     """
 
@@ -55,9 +55,9 @@ class LearnerGroup:
                 train together.
         """
         torch.set_num_threads(1)  # small networks: more threads only wait for one another
-        _check_alike(settings)
+        check_alike(settings)
         static: Any = settings[0]
-        device = _device(static, device)
+        self.device = device = _device(static, device)
         self._action_space = action_space
         self._first_action = (
             int(action_space.start) if isinstance(action_space, gymnasium.spaces.Discrete) else None
@@ -87,20 +87,19 @@ class LearnerGroup:
 
     # -- the course of training
 
-    def act(self, observations: _BySlot, slots: Sequence[int], *, explore: bool) -> Any:
+    def act(self, observations: BySlot, slots: Sequence[int], *, explore: bool) -> Any:
         """Actions [M, ...] of the action space."""
         space, live = self._action_space, self._live
         if not live:
             return np.zeros((self._size, *(space.shape or ())), dtype=space.dtype)
         if self._loaded:
             self._end_loading()
-        seen = [observations[slot] for slot in live]
         if len(slots) < len(live):  # a slot that is not asked for may have no observation yet
             anything = observations[slots[0]]
-            seen = [anything if one is None else one for one in seen]
+            observations = [anything if one is None else one for one in observations]
         torch.set_flush_denormal(True)
         try:
-            drawn = self._learner.act(np.array(seen), explore=explore)
+            drawn = self._learner.act(self._of_live(observations), explore=explore)
         finally:
             torch.set_flush_denormal(False)
         if self._first_action is not None:
@@ -114,12 +113,12 @@ class LearnerGroup:
 
     def observe(
         self,
-        observations: _BySlot,
+        observations: BySlot,
         actions: Any,
-        rewards: _BySlot,
-        next_observations: _BySlot,
-        terminated: _BySlot,
-        truncated: _BySlot,
+        rewards: BySlot,
+        next_observations: BySlot,
+        terminated: BySlot,
+        truncated: BySlot,
         slots: Sequence[int],
     ) -> None:
         """A terminated step is not bootstrapped; a truncated one is."""
@@ -129,20 +128,17 @@ class LearnerGroup:
             return
         if self._loaded:
             self._end_loading()
-        live, learner = self._live, self._learner
-        taken = np.asarray(actions)
-        if len(live) < self._size:
-            taken = taken[live]
+        learner, taken = self._learner, self._of_live(actions)
         if self._first_action is not None:
             taken = taken - self._first_action
         torch.set_flush_denormal(True)
         try:
             learner.store(
-                np.array([observations[slot] for slot in live]),
+                self._of_live(observations),
                 taken,
-                np.array([rewards[slot] for slot in live]),
-                np.array([next_observations[slot] for slot in live]),
-                np.array([terminated[slot] for slot in live]),
+                self._of_live(rewards),
+                self._of_live(next_observations),
+                self._of_live(terminated),
             )
             for _ in range(learner.updates_due):
                 if self._live:
@@ -218,6 +214,12 @@ class LearnerGroup:
 
     # -- within
 
+    def _of_live(self, values: BySlot) -> np.ndarray:
+        """The entries of those that are not frozen."""
+        if isinstance(values, np.ndarray):
+            return values if len(self._live) == self._size else values[self._live]
+        return np.array([values[slot] for slot in self._live])
+
     def _build(self) -> Learner:
         everybody = self._all
         return type(self).learner(
@@ -263,13 +265,6 @@ class _Frozen(NamedTuple):
     state: dict[str, Any]
     metrics: dict[str, float]
     learned_params: dict[str, np.ndarray]
-
-
-def _check_alike(settings: Sequence[AgentSettings]) -> None:
-    for name in settings[0].STATIC:
-        values = [getattr(one, name) for one in settings]
-        if any(value != values[0] for value in values):
-            raise AgentRefused(f"members that train together need one {name}, not {values}")
 
 
 def _device(settings: Any, device: str) -> str:

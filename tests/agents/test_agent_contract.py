@@ -49,7 +49,7 @@ def build(name: str, environment_name: str) -> tuple[GroupAgent, Any]:
     if getattr(agent_type, "GROUPS", False):
         agent = agent_type([settings], *spaces, gamma=0.95, rngs=[rng], device="cpu")
     else:
-        agent = Ensemble([agent_type(settings, *spaces, gamma=0.95, rng=rng, device="cpu")])
+        agent = Ensemble([agent_type(settings, *spaces, gamma=0.95, rng=rng, device="cpu")], "cpu")
     return agent, environment
 
 

@@ -239,7 +239,7 @@ def test_a_member_that_the_agent_gives_up_on_learns_no_more() -> None:
         def observe(self, *step: Any) -> None:
             asked.append(step[-1])
 
-    training.agent = GivesUp(training.agent.agents)
+    training.agent = GivesUp(training.agent.agents, "cpu")
     training.advance(math.inf)
     everyone = list(range(12))
     assert asked == [everyone] * 5 + [[slot for slot in everyone if slot != 3]] * 595
