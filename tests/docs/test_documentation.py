@@ -26,9 +26,9 @@ def blocks(page: str, language: str) -> list[str]:
 
 
 def commands(page: Path) -> list[str]:
-    """Indented lines that run Python."""
+    """Indented lines that run Python, in the background or not."""
     return [
-        line.split("  #")[0].strip()
+        line.split("  #")[0].removesuffix(" &").strip()
         for line in page.read_text().splitlines()
         if line.startswith("    python ")
     ]
