@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,9 +15,10 @@ from envs.settings import EnvironmentSettings
 from experiment.agent_file import build_grid
 from experiment.canonical import setting_id
 from experiment.errors import ConfigError, nearest
+from experiment.fields import convert_fields
 from experiment.files import json_kind, read_json_object
 from experiment.grid import Grid
-from experiment.values import default_values, hyperparameters
+from experiment.values import default_values
 
 
 @dataclass(frozen=True)
@@ -99,24 +99,7 @@ def check_agent_name(name: Any, file: str) -> str:
 
 def check_environment(content: Mapping[str, Any], file: str) -> EnvironmentSettings:
     """The environment file's fields, typed."""
-    declared = hyperparameters(EnvironmentSettings)
-    for name, value in content.items():
-        if name not in declared:
-            raise ConfigError(
-                f"{file}: {name} is not a field of an environment; {nearest(name, declared)}"
-            )
-        declared[name].convert(value, f"{file}: {name}")
-    for name, one in declared.items():
-        if one.default is msgspec.NODEFAULT and name not in content:
-            raise ConfigError(f"{file}: lacks {name!r}, which has no default{_typo(name, content)}")
     try:
-        return msgspec.convert(content, EnvironmentSettings)
+        return convert_fields(content, EnvironmentSettings, file, "an environment")
     except EnvironmentRefused as refused:
         raise ConfigError(f"{file}: {refused.field} {refused.problem}") from None
-    except msgspec.ValidationError as error:
-        raise ConfigError(f"{file}: {error}") from None
-
-
-def _typo(name: str, content: Mapping[str, Any]) -> str:
-    close = difflib.get_close_matches(name, content, n=1)
-    return f"; {close[0]!r} looks like it" if close else ""

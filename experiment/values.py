@@ -95,7 +95,8 @@ def hyperparameters(settings_type: type[msgspec.Struct]) -> dict[str, Hyperparam
             default = field.default_factory()
         if default is not msgspec.NODEFAULT and default is not msgspec.UNSET:
             default = _as_json(default)
-        declared[field.name] = Hyperparameter(field.name, field.type, default)
+        name = field.encode_name  # as files write it
+        declared[name] = Hyperparameter(name, field.type, default)
     return declared
 
 
@@ -112,13 +113,13 @@ def default_values(settings_type: type[msgspec.Struct]) -> dict[str, Any]:
     }
 
 
-def _alternatives(declared: Any) -> list[Any]:
+def alternatives(declared: Any) -> list[Any]:
     """The members of a union, ranges stripped; a plain type is its only member."""
     origin = typing.get_origin(declared)
     if origin is typing.Annotated:
-        return _alternatives(typing.get_args(declared)[0])
+        return alternatives(typing.get_args(declared)[0])
     if origin in (typing.Union, types.UnionType):
-        return [one for member in typing.get_args(declared) for one in _alternatives(member)]
+        return [one for member in typing.get_args(declared) for one in alternatives(member)]
     return [declared]
 
 
@@ -127,7 +128,7 @@ def takes_lists(declared: Any) -> bool:
     lists = (list, tuple, set, frozenset)
     return any(
         (typing.get_origin(member) or member) in lists or member is Any
-        for member in _alternatives(declared)
+        for member in alternatives(declared)
     )
 
 
@@ -135,7 +136,7 @@ def literal_choices(declared: Any) -> tuple[Any, ...]:
     """The choices of an enumerated type; empty for others."""
     return tuple(
         choice
-        for member in _alternatives(declared)
+        for member in alternatives(declared)
         if typing.get_origin(member) is Literal
         for choice in typing.get_args(member)
     )
