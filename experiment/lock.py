@@ -18,6 +18,9 @@ from experiment.errors import Locked, StorageError
 #: another host (whose processes cannot be looked at from here) counts as dead.
 HEARTBEAT_SECONDS = 30.0
 STALE_SECONDS = 600.0
+#: Environment variable that names a scheduler's job and how often it began, as in
+#: "123_4 attempt 1".
+JOB_VARIABLE = "SWEEP_JOB"
 
 
 class Lock:
@@ -99,6 +102,7 @@ def _identity() -> dict[str, Any]:
         "pid": os.getpid(),
         "process_start": _process_start(os.getpid()),
         "since": time.strftime("%Y-%m-%d %H:%M:%S"),
+        "job": os.environ.get(JOB_VARIABLE),
     }
 
 
@@ -114,6 +118,8 @@ def _read(path: Path) -> dict[str, Any] | None:
 
 
 def _alive(holder: dict[str, Any], path: Path) -> bool:
+    if _is_earlier_attempt(holder.get("job"), os.environ.get(JOB_VARIABLE)):
+        return False
     if holder["host"] == socket.gethostname():
         try:
             os.kill(holder["pid"], 0)
@@ -131,6 +137,16 @@ def _alive(holder: dict[str, Any], path: Path) -> bool:
     except OSError:
         return True  # a full disk does not prove anybody dead
     return age < STALE_SECONDS
+
+
+def _is_earlier_attempt(holder: str | None, own: str | None) -> bool:
+    """Whether the holder was this very job before the scheduler put it back and began it again.
+
+    No other proof of its end may be had for minutes: it may have run on another node.
+    """
+    if holder is None or own is None or holder == own:
+        return False
+    return holder.partition(" attempt ")[0] == own.partition(" attempt ")[0]
 
 
 def _process_start(pid: int) -> str | None:

@@ -4,24 +4,38 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Callable
 from types import TracebackType
-from typing import Any
+from typing import Any, ClassVar
 
 _BAR_SECONDS = 0.2
 _LINE_SECONDS = 60.0
+_REPORT_SECONDS = 1.0
 
 
 class Progress:
-    """Shows timesteps done, steps per second and the time left. Use as a context manager."""
+    """Shows timesteps done, steps per second and the time left. Use as a context manager.
+
+    Attributes:
+        reporter: is told (start, timestep, total) more often than lines are printed, where
+            another process shows how far this one is.
+    """
+
+    reporter: ClassVar[Callable[[int, int, int], None] | None] = None
 
     def __init__(self, label: str, total: int, start: int) -> None:
         self.label, self.total = label, total
         self.interval = _BAR_SECONDS if sys.stderr.isatty() else _LINE_SECONDS
         self._start, self._started = start, time.monotonic()
+        self._next_line = 0.0
+        if Progress.reporter is not None:
+            self.interval, self._next_line = _REPORT_SECONDS, self._started + _LINE_SECONDS
         self._bar: Any = None
 
     def __enter__(self) -> Progress:
-        if sys.stderr.isatty():
+        if Progress.reporter is not None:
+            Progress.reporter(self._start, self._start, self.total)
+        elif sys.stderr.isatty():
             self._open_bar()
         return self
 
@@ -56,6 +70,11 @@ class Progress:
         if self._bar is not None:
             self._bar.update(self._task, completed=timestep, rate=f"{rate:,.0f}", refresh=True)
             return
+        if Progress.reporter is not None:
+            Progress.reporter(self._start, timestep, self.total)
+            if time.monotonic() < self._next_line:
+                return
+            self._next_line += _LINE_SECONDS
         left = (self.total - timestep) / rate if rate > 0 else float("inf")
         self.say(
             f"{timestep:,}/{self.total:,} steps ({timestep / self.total:.0%}), "

@@ -84,7 +84,7 @@ def _run_all(
     one_only: bool,
 ) -> int:
     outcomes: Counter[Outcome] = Counter()
-    for group in _groups(experiment, folder, indices, options):
+    for group in groups_of(experiment, folder, indices, options):
         if asked_to_stop:
             return EXIT_SAVED
         ended = run_group(experiment, folder, group, options, alone=one_only)
@@ -101,7 +101,7 @@ def _run_all(
     return Locked.exit_code if outcomes[Outcome.LOCKED] else 0
 
 
-def _groups(
+def groups_of(
     experiment: Experiment, folder: ResultFolder, indices: Iterable[int], options: Options
 ) -> Iterator[list[int]]:
     """The indices in groups that can train together, of `options.batch` or what suits the agent.

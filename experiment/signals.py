@@ -1,4 +1,5 @@
-"""Asking a run to stop: SIGTERM (the scheduler), SIGUSR1 (the time limit nears), SIGINT (Ctrl-C).
+"""Asking a run to stop: SIGTERM (the scheduler), SIGUSR1 and SIGUSR2 (the time limit nears),
+SIGINT (Ctrl-C).
 
 A handler only sets a flag; training looks at it between two steps, saves, and leaves.
 """
@@ -12,7 +13,7 @@ from types import FrameType
 
 #: Exit code of a process that was asked to stop and has saved (EX_TEMPFAIL: run it again).
 EXIT_SAVED = 75
-STOP_SIGNALS = (signal.SIGTERM, signal.SIGUSR1, signal.SIGINT)
+STOP_SIGNALS = (signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2, signal.SIGINT)
 
 
 _listeners: list[Callable[[], None]] = []

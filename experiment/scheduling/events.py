@@ -1,0 +1,118 @@
+"""What a job writes of its runs: a line of JSON when a group of runs ends, and when the job does.
+
+Only the job's own process writes the file, one line at a time, so a line is whole or the last.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+#: How a group of runs ended. "done": every run has its record. "saved": asked to stop, goes on
+#: from its checkpoint. "failed": by an error. "killed": by a signal that was not ours. "timeout":
+#: its time (`runTimeout`) was up. "refused": input that cannot be used. "locked": another process
+#: runs it.
+Ending = Literal["done", "saved", "failed", "killed", "timeout", "refused", "locked"]
+
+#: Endings that count as an attempt that did not work.
+FAILURES: tuple[Ending, ...] = ("failed", "killed", "timeout", "refused")
+
+
+class Started(msgspec.Struct, frozen=True, tag_field="event", tag="started"):
+    """A job begins with a task.
+
+    Attributes:
+        job: the scheduler's name of it.
+        attempt: how often it was requeued.
+    """
+
+    time: float
+    host: str
+    job: str
+    attempt: int
+
+
+class Ended(msgspec.Struct, frozen=True, tag_field="event", tag="run", omit_defaults=True):
+    """A group of runs ended.
+
+    Attributes:
+        wall, cpu: seconds.
+        memory: largest resident size in bytes.
+        gpu_memory: largest allocation on the device in bytes.
+        timesteps: of the environment, all runs together, done in this attempt.
+        signal: that ended the process.
+        error: last line that it wrote to stderr, of a group that failed.
+    """
+
+    indices: list[int]
+    ended: Ending
+    time: float
+    wall: float
+    cpu: float
+    memory: int
+    gpu_memory: int = 0
+    timesteps: int = 0
+    exit: int | None = None
+    signal: int | None = None
+    error: str | None = None
+
+
+class Left(msgspec.Struct, frozen=True, tag_field="event", tag="left"):
+    """The job ends.
+
+    Attributes:
+        why: "finished", "time limit", or the name of the signal that asked it to stop.
+        unfinished: runs that have to go on in another job.
+    """
+
+    time: float
+    why: str
+    unfinished: int
+
+
+Event = Started | Ended | Left
+
+_encoder = msgspec.json.Encoder()
+_decoder: msgspec.json.Decoder[Event] = msgspec.json.Decoder(Event)
+
+
+class Writer:
+    """Appends events to a file."""
+
+    def __init__(self, path: Path) -> None:
+        self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
+        if not _ends_a_line(path):  # the job before this one was killed while it wrote
+            os.write(self._descriptor, b"\n")
+
+    def write(self, event: Event) -> None:
+        """One more line."""
+        os.write(self._descriptor, _encoder.encode(event) + b"\n")
+
+    def close(self) -> None:
+        """No more events."""
+        os.close(self._descriptor)
+
+
+def _ends_a_line(path: Path) -> bool:
+    with path.open("rb") as file:
+        if file.seek(0, os.SEEK_END) == 0:
+            return True
+        file.seek(-1, os.SEEK_END)
+        return file.read(1) == b"\n"
+
+
+def read(path: Path) -> Iterator[Event]:
+    """The events of a file; a torn line is left out."""
+    try:
+        lines = path.read_bytes().splitlines()
+    except OSError:
+        return
+    for line in lines:
+        try:
+            yield _decoder.decode(line)
+        except msgspec.DecodeError:
+            continue

@@ -1,0 +1,266 @@
+"""A job: what a node of the cluster does with one task of a submission.
+
+python -m experiment.scheduling.job SUBMISSION_FOLDER TASK
+
+It runs what has no record yet, so a job that is started again goes on. Exit codes: 0 all runs have
+their record, 1 some failed, 2 the input cannot be used, 75 some have to go on in another job.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from experiment import processor
+from experiment.bootstrap import ROOT
+from experiment.errors import ConfigError, SweepError
+from experiment.lock import JOB_VARIABLE
+from experiment.scheduling import events, submission
+from experiment.scheduling.events import FAILURES, Ended, Event, Left, Started
+from experiment.scheduling.launchers import Command, Devices, Fork, exit_code_of
+from experiment.scheduling.pool import Child, Launcher, Pool, label_of
+from experiment.scheduling.submission import Submission
+from experiment.signals import EXIT_SAVED
+
+_THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+
+
+@dataclass(frozen=True)
+class Result:
+    """How a job ended.
+
+    Attributes:
+        failed: runs that failed in this submission.
+        unfinished: runs that another job has to go on with.
+        stopped_by: why it left before they were done; None when it did not.
+    """
+
+    failed: int
+    unfinished: int
+    stopped_by: str | None
+
+    @property
+    def exit_code(self) -> int:
+        """Of the process."""
+        if self.unfinished:
+            return EXIT_SAVED
+        return 1 if self.failed else 0
+
+
+class Progressed(msgspec.Struct, frozen=True, tag_field="event", tag="progress"):
+    """For whoever watches: a group in hand, and how far it is."""
+
+    slot: int
+    indices: list[int]
+    timestep: int
+    total: int
+    start: int
+
+
+def run_task(
+    sent: Submission, task: int, watcher: Callable[[Event | Progressed], None] | None = None
+) -> Result:
+    """Runs what is left of a task.
+
+    Args:
+        watcher: is told of everything that happens.
+
+    Raises:
+        ConfigError: the task cannot be run at all.
+    """
+    began = time.monotonic()
+    os.chdir(sent.base_path)
+    _set_threads(sent.cluster.threads_per_run)
+    attempt = _attempt()
+    os.environ[JOB_VARIABLE] = f"{_job_name()} attempt {attempt}"
+    chunk = sent.chunk_of(task)
+    failed = _failed_before(sent, task) if attempt else set()
+    writer = events.Writer(sent.events_path(task))
+    log = _Log(sent.log_path(task))
+
+    def happened(event: Event) -> None:
+        writer.write(event)
+        if watcher is not None:
+            watcher(event)
+
+    def ended(event: Ended) -> None:
+        happened(event)
+        log.ended(event)
+
+    happened(Started(time.time(), socket.gethostname(), _job_name(), attempt))
+    try:
+        launcher, groups = _prepare(sent, task, failed, chunk.slots)
+        limit = chunk.seconds
+        pool = Pool(
+            launcher,
+            groups,
+            chunk.slots,
+            ended=ended,
+            said=log.say,
+            changed=lambda child: _show(watcher, child),
+            run_seconds=chunk.run_seconds,
+            stop_at=None if limit is None else began + limit - sent.cluster.save_before,
+            attempts=sent.cluster.retry.attempts,
+        )
+        pool.run()
+        lost = sum(count for ending, count in pool.endings.items() if ending in FAILURES)
+        happened(Left(time.time(), pool.stopped_by or "finished", pool.unfinished))
+    finally:
+        writer.close()
+        log.close()
+    return Result(len(failed) + lost, pool.unfinished, pool.stopped_by)
+
+
+def _show(watcher: Callable[[Event | Progressed], None] | None, child: Child) -> None:
+    if watcher is not None:
+        last = child.last
+        watcher(Progressed(child.slot, child.group, last.timestep, last.total, last.start))
+
+
+def _set_threads(count: int) -> None:
+    """Before numpy and torch are imported. One a run, unless the cluster file gives it more."""
+    if count > 1:
+        for variable in _THREAD_VARIABLES:
+            os.environ[variable] = str(count)
+    processor.settle()
+
+
+def _job_name() -> str:
+    """What the scheduler calls this job."""
+    variables = os.environ
+    if "SLURM_ARRAY_JOB_ID" in variables:
+        return f"{variables['SLURM_ARRAY_JOB_ID']}_{variables['SLURM_ARRAY_TASK_ID']}"
+    for name in ("SLURM_JOB_ID", "PBS_JOBID", "LSB_JOBID"):
+        if name in variables:
+            return variables[name]
+    return f"process {os.getpid()}"
+
+
+def _attempt() -> int:
+    """How often the scheduler has put this job back."""
+    return int(os.environ.get("SLURM_RESTART_COUNT") or 0)
+
+
+def _failed_before(sent: Submission, task: int) -> set[int]:
+    """Runs that failed in this task before it was requeued: they would again."""
+    endings: dict[int, str] = {}
+    killed: Counter[int] = Counter()
+    for event in events.read(sent.events_path(task)):
+        if isinstance(event, Ended):
+            for index in event.indices:
+                endings[index] = event.ended
+                killed[index] += event.ended == "killed"
+    most = sent.cluster.retry.attempts
+    return {
+        index
+        for index, ending in endings.items()
+        if ending in FAILURES and (ending != "killed" or killed[index] >= most)
+    }
+
+
+# -- what runs
+
+
+def _prepare(
+    sent: Submission, task: int, leave_out: set[int], slots: int
+) -> tuple[Launcher, list[list[int]]]:
+    """The launcher, and the groups that it is to start."""
+    devices = Devices(sent.chunk_of(task).gpus, sent.cluster.runs_per_gpu)
+    indices = [index for index in sent.indices(task) if index not in leave_out]
+    program = Path(sent.executable)
+    if program.is_file() and program.resolve() == (ROOT / "main.py").resolve():
+        return _warm(sent, indices, devices)
+    size = sent.batch or 1
+    return Command(sent, devices), [indices[i : i + size] for i in range(0, len(indices), size)]
+
+
+def _warm(
+    sent: Submission, indices: Sequence[int], devices: Devices
+) -> tuple[Launcher, list[list[int]]]:
+    """Imports everything once; the processes are copies of this one."""
+    import agents
+    from experiment.adoption import open_folder
+    from experiment.configuration import read_experiment
+    from experiment.folder import folder_of
+    from experiment.manifest import Manifest
+    from experiment.provenance import provenance
+    from experiment.run import Options, build_training, run_group
+    from experiment.sequence import groups_of
+    from experiment.values import default_values
+
+    experiment = read_experiment(sent.folder / "environment.json", sent.folder / "agent.json")
+    settings_type = agents.settings_type(experiment.agent_name)
+    manifest = Manifest.of(experiment, sent.seed_offset)
+    path = folder_of(experiment, Path(sent.save_dir) if sent.save_dir is not None else None)
+    folder, _ = open_folder(path, manifest, default_values(settings_type), adopt=False)
+    size = sent.batch or settings_type.group_size(sent.device)
+    options = Options(
+        device=sent.device,
+        batch=size,
+        checkpoint_minutes=sent.cluster.checkpoint_minutes or Options.checkpoint_minutes,
+    )
+    provenance(sent.device)  # asks git once, not in every process
+    left = [index for index in indices if not folder.has(folder.run(index))]
+    groups = list(groups_of(experiment, folder, left, options))
+    if groups and sent.device == "cpu":
+        # loads every module and compiled function that a run needs; a GPU must not be touched
+        # before the fork
+        training = build_training(experiment, [folder.run(groups[0][0])], options)
+        training.advance(time.monotonic(), patience=0.0)
+        training.close()
+
+    def work(group: Sequence[int]) -> int:
+        return exit_code_of(list(run_group(experiment, folder, group, options).values()))
+
+    return Fork(work, devices), groups
+
+
+# -- the log
+
+
+class _Log:
+    """The lines of all runs of a task in one file, each with its time and its run."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = path.open("a", buffering=1, encoding="utf-8")
+
+    def say(self, label: str, text: str) -> None:
+        text = text.removeprefix(f"{label}: ")
+        self._file.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {label}: {text}\n")
+
+    def ended(self, ended: Ended) -> None:
+        how = f" by signal {ended.signal}" if ended.signal else ""
+        how += f" with exit code {ended.exit}" if ended.exit else ""
+        self.say(label_of(ended.indices), f"{ended.ended}{how} after {ended.wall:.1f} s")
+
+    def close(self) -> None:
+        self._file.close()
+
+
+def main(arguments: Sequence[str]) -> int:
+    """The command line of the module."""
+    if len(arguments) != 2 or not arguments[1].isdecimal():
+        print(__doc__, file=sys.stderr)
+        return 2
+    try:
+        sent = submission.read(Path(arguments[0]))
+        if int(arguments[1]) >= len(sent.tasks):
+            raise ConfigError(f"{sent.folder}: has {len(sent.tasks)} tasks, no {arguments[1]}")
+        result = run_task(sent, int(arguments[1]))
+    except SweepError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return error.exit_code
+    print(f"{result.failed} runs failed, {result.unfinished} are unfinished")
+    return result.exit_code
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,183 @@
+"""How a process of a job comes about: forked from a warm parent, or started as a command."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import gc
+import os
+import shlex
+import signal
+import subprocess
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from experiment.errors import Locked, SweepError
+from experiment.scheduling.pool import Status
+from experiment.scheduling.ranges import write_ranges
+from experiment.scheduling.submission import Submission
+from experiment.signals import EXIT_SAVED, STOP_SIGNALS
+
+_PR_SET_PDEATHSIG = 1
+
+
+class Devices:
+    """The GPUs of a job, and which of them a slot uses.
+
+    Args:
+        gpus: of the job; the scheduler's CUDA_VISIBLE_DEVICES says which.
+    """
+
+    def __init__(self, gpus: int, runs_per_gpu: int) -> None:
+        visible = os.environ.get("CUDA_VISIBLE_DEVICES", "")
+        names = [name for name in visible.split(",") if name]
+        self._names = names or [str(number) for number in range(gpus)]
+        self._runs_per_gpu = runs_per_gpu
+        self._gpus = gpus
+
+    def environment(self, slot: int) -> dict[str, str]:
+        """Environment variables of a process in `slot`."""
+        if not self._gpus:
+            return {}
+        return {"CUDA_VISIBLE_DEVICES": self._names[slot // self._runs_per_gpu % len(self._names)]}
+
+
+class Fork:
+    """Processes that begin with everything imported: this one is their parent.
+
+    Args:
+        work: trains a group and returns an exit code.
+    """
+
+    def __init__(self, work: Callable[[Sequence[int]], int], devices: Devices) -> None:
+        self._work, self._devices = work, devices
+        gc.collect()
+        gc.freeze()  # else the first collection in a child copies every page that holds objects
+
+    def start(self, group: Sequence[int], slot: int, output: int, status: int) -> int:
+        """As `Launcher.start`."""
+        parent = os.getpid()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        pid = os.fork()
+        if pid:
+            return pid
+        code = 1
+        try:
+            _become_child(parent, output)
+            os.environ.update(self._devices.environment(slot))
+            _report_to(status)
+            code = self._train(group)
+        except BaseException:
+            traceback.print_exc()
+        finally:
+            with contextlib.suppress(Exception):
+                sys.stdout.flush()
+                sys.stderr.flush()
+            os._exit(code)
+
+    def _train(self, group: Sequence[int]) -> int:
+        try:
+            return self._work(group)
+        except SweepError as error:
+            print(f"error: {error}", file=sys.stderr)
+            return error.exit_code
+
+
+def _become_child(parent: int, output: int) -> None:
+    """What `exec` would do: no signal handler, no file of the parent but those that are meant."""
+    signal.set_wakeup_fd(-1)
+    for number in STOP_SIGNALS:
+        # the run installs its own; until then only the pool's own signal may end it
+        ending = signal.SIG_DFL if number == signal.SIGTERM else signal.SIG_IGN
+        signal.signal(number, ending)
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    _die_with(parent)
+    null = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(null, 0)
+    os.dup2(output, 1)
+    os.dup2(output, 2)
+    sys.stdout = os.fdopen(1, "w", buffering=1, closefd=False)
+    sys.stderr = os.fdopen(2, "w", buffering=1, closefd=False)
+
+
+def _die_with(parent: int) -> None:
+    """Linux asks this process to save and leave when its parent is gone, however it went."""
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, int(signal.SIGTERM))
+    if os.getppid() != parent:  # it went before that was asked for
+        os._exit(EXIT_SAVED)
+
+
+def _report_to(descriptor: int) -> None:
+    from experiment.progress import Progress
+
+    def report(start: int, timestep: int, total: int) -> None:
+        line = msgspec.json.encode(Status(timestep, total, start, _gpu_memory())) + b"\n"
+        with contextlib.suppress(OSError):  # whoever listened is gone; the run goes on
+            os.write(descriptor, line)
+
+    Progress.reporter = report
+
+
+def _gpu_memory() -> int:
+    torch: Any = sys.modules.get("torch")
+    if torch is None or not torch.cuda.is_initialized():
+        return 0
+    return int(torch.cuda.max_memory_reserved())
+
+
+class Command:
+    """Processes of any program that takes main.py's options."""
+
+    def __init__(self, submission: Submission, devices: Devices) -> None:
+        self._submission, self._devices = submission, devices
+
+    def arguments(self, group: Sequence[int]) -> list[str]:
+        """The command of a group."""
+        sent = self._submission
+        options: dict[str, Any] = {
+            "--env-json": sent.folder / "environment.json",
+            "--agent-json": sent.folder / "agent.json",
+            "--index" if len(group) == 1 else "--indices": write_ranges(group),
+            "--seed-offset": sent.seed_offset,
+            "--device": sent.device,
+        }
+        if sent.save_dir is not None:
+            options["--save-dir"] = sent.save_dir
+        if len(group) > 1:
+            options["--batch"] = len(group)
+        if sent.cluster.checkpoint_minutes is not None:
+            options["--checkpoint-minutes"] = sent.cluster.checkpoint_minutes
+        program = sent.executable
+        start = [program] if Path(program).suffix == ".py" else shlex.split(program)
+        words = [str(word) for pair in options.items() for word in pair]
+        return [sys.executable, *start, *words]
+
+    def start(self, group: Sequence[int], slot: int, output: int, status: int) -> int:
+        """As `Launcher.start`. Such a program tells nothing while it runs."""
+        parent = os.getpid()
+        process = subprocess.Popen(
+            self.arguments(group),
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            env={**os.environ, **self._devices.environment(slot)},
+            preexec_fn=lambda: _die_with(parent),
+        )
+        process.returncode = 0  # the pool waits for it; subprocess must not
+        return process.pid
+
+
+def exit_code_of(outcomes: Sequence[object]) -> int:
+    """Of a process that trained a group, as `main.py` would end."""
+    from experiment.run import Outcome
+
+    if Outcome.INTERRUPTED in outcomes:
+        return EXIT_SAVED
+    return Locked.exit_code if Outcome.LOCKED in outcomes else 0
