@@ -19,6 +19,8 @@ import torch
 from numba import njit
 from torch import Tensor
 
+from agents.neural import arithmetic
+
 #: lrₜ and εₜ are computed for so many steps at a time.
 _BLOCK = 256
 
@@ -48,11 +50,12 @@ class Adam:
         self._one_minus_betas = [self._column(1 - betas[:, moment]) for moment in (0, 1)]
         self.steps = 0
         self._schedule: list[tuple[Tensor, Tensor]] = []
-        self._scratch = torch.empty_like(values)
-        self._arrays: Any = None  # the same memory, on the processor
-        if values.device.type == "cpu":
+        self._arrays: Any = None  # the same memory, for compiled arithmetic
+        if arithmetic.is_compiled(values.device):
             tensors = (values, gradients, *self.moments, *self._one_minus_betas)
             self._arrays = tuple(tensor.numpy() for tensor in tensors)
+        else:
+            self._scratch = torch.empty_like(values)
 
     def step(self) -> None:
         """One step of every row."""

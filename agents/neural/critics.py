@@ -13,6 +13,7 @@ import torch
 from numba import njit
 from torch import Tensor
 
+from agents.neural import arithmetic
 from agents.neural.adam import Adam, AdamSettings
 from agents.neural.convolutions import stack
 from agents.neural.parameters import Activation, Shape, WeightInit, gain_for, initial_rows
@@ -69,7 +70,7 @@ class Critics:
         self._adam = Adam(self._nets.values, self._nets.gradients, each)
         self._tau = tau.repeat_interleave(copies, 0)
         self.loss = rows.new_zeros(self._members)
-        self._on_processor = rows.device.type == "cpu"
+        self._is_compiled = arithmetic.is_compiled(rows.device)
 
     def input(self, batch: int, states: int, actions: int) -> CriticInput:
         """A place for B inputs of each critic: `states` numbers, then `actions`."""
@@ -96,7 +97,7 @@ class Critics:
         """
         q = self.values(x)
         M, K, B, _ = q.shape
-        if self._on_processor:
+        if self._is_compiled:
             d_q = torch.zeros_like(q)
             which = _NONE if taken is None else taken.numpy()
             _regression(q.numpy(), y.numpy(), which, huber, d_q.numpy(), self.loss.numpy())
@@ -121,7 +122,7 @@ class Critics:
     def lowest_gradient(self, q: Tensor, d_lowest: float) -> tuple[Tensor, Tensor]:
         """min_k Q_k [M, B] of the last `values`, and Σ_k dL/dx_k [M, B, in] where dL/dmin is
         `d_lowest` for every state."""
-        if self._on_processor:
+        if self._is_compiled:
             least, d_q = q.new_empty(q.shape[0], q.shape[2]), torch.zeros_like(q)
             _lowest(q.numpy(), d_lowest, least.numpy(), d_q.numpy())
             return least, self.input_gradient(d_q)

@@ -16,6 +16,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from agents.neural import arithmetic
 from agents.neural.compiled import CompiledMLP
 from agents.neural.parameters import Activation, Shape
 from agents.neural.wide import WideMLP
@@ -183,7 +184,7 @@ _WIDE = 128
 
 def perceptrons(shape: Shape, activation: Activation, values: Tensor) -> Perceptrons:
     """Perceptrons on parameters [N, P], with the arithmetic that suits where and what they are."""
-    if values.device.type != "cpu":
+    if not arithmetic.is_compiled(values.device):
         return StackedMLP(shape, activation, values)
     wide = max(max(layer) for layer in shape.layers) >= _WIDE
     return (WideMLP if wide else CompiledMLP)(shape, activation, values)

@@ -15,6 +15,7 @@ import torch
 from numba import njit
 from torch import Tensor
 
+from agents.neural import arithmetic
 from agents.neural.frames import Frames
 
 
@@ -74,8 +75,8 @@ class Replay:
         self._flat_gathered = self._gathered.view(-1, width)
         self._batch = self._batch_views(self._gathered, row_states)
         self._byte_scale = byte_scale or 1
-        self._arrays: Any = None  # rows and batch on the processor, where nothing else is kept
-        if device == "cpu" and self._frames is None:
+        self._arrays: Any = None  # rows and batch for compiled arithmetic, which knows no frames
+        if arithmetic.is_compiled(device) and self._frames is None:
             self._arrays = self._rows.numpy(), self._gathered.numpy()
         if self._frames is not None:
             self._bytes = self._rows.new_empty(M, 2, batch_size, state_width, dtype=torch.uint8)

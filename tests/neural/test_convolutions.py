@@ -88,6 +88,7 @@ def assert_named(actual: dict[str, np.ndarray], expected: dict[str, Tensor], **w
 @pytest.mark.parametrize("activation", ["relu", "tanh"])
 @pytest.mark.parametrize("name", TRUNKS)
 @pytest.mark.parametrize("actions", [0, 2])
+@pytest.mark.usefixtures("each_arithmetic")
 def test_gradients_are_those_of_autograd(name: str, activation: Activation, actions: int) -> None:
     shape = shape_on(TRUNKS[name], actions=actions)
     values = random_rows(shape, 2)
@@ -111,6 +112,7 @@ def test_gradients_are_those_of_autograd(name: str, activation: Activation, acti
             assert_named(written, module.named(gradients=True), rtol=1e-9, atol=1e-12)
 
 
+@pytest.mark.usefixtures("each_arithmetic")
 def test_critics_regress_as_autograd_does() -> None:
     shape = shape_on(TRUNKS["minatar"], heads=(3,))
     adam = [AdamSettings(1e-2, (0.9, 0.999), 1e-8)] * 2

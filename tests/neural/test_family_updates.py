@@ -198,6 +198,7 @@ CASES: dict[str, tuple[type[Textbook], NeuralSettings]] = {
 
 
 @pytest.mark.parametrize("case", CASES)
+@pytest.mark.usefixtures("each_arithmetic")
 def test_updates_are_the_textbooks(case: str) -> None:
     kind, settings = CASES[case]
     assert_updates_are(kind, settings)

@@ -165,6 +165,7 @@ CASES = {
 
 
 @pytest.mark.parametrize("case", CASES)
+@pytest.mark.usefixtures("each_arithmetic")
 def test_updates_are_the_textbooks(case: str) -> None:
     assert_updates_are(Soft, CASES[case])
 

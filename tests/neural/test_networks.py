@@ -89,6 +89,7 @@ def test_passes_of_several_batch_sizes_do_not_disturb_each_other(
     torch.testing.assert_close(stack.gradients, first)
 
 
+@pytest.mark.usefixtures("each_arithmetic")
 def test_adam_is_torchs_with_settings_of_its_own_for_each_row() -> None:
     settings = [
         AdamSettings(1e-3, (0.9, 0.999), 1e-8),

@@ -33,6 +33,7 @@ def filled(steps: int, *, pixels: bool = False, seeds: tuple[int, ...] = (1, 2))
 
 @pytest.mark.parametrize("pixels", [False, True])
 @pytest.mark.parametrize(("steps", "held"), [(4, range(4)), (27, range(17, 27))])
+@pytest.mark.usefixtures("each_arithmetic")
 def test_batches_hold_the_latest_transitions_whole(steps: int, held: range, pixels: bool) -> None:
     replay = filled(steps, pixels=pixels)
     seen = set()
@@ -50,6 +51,7 @@ def test_batches_hold_the_latest_transitions_whole(steps: int, held: range, pixe
     assert seen == set(held)
 
 
+@pytest.mark.usefixtures("each_arithmetic")
 def test_sampling_is_uniform_and_of_each_members_own_stream() -> None:
     replay, alone = filled(10), filled(10, seeds=(2,))
     counts = np.zeros(10)

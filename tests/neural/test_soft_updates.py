@@ -112,6 +112,7 @@ CASES: dict[str, NeuralSettings] = {
 
 
 @pytest.mark.parametrize("case", CASES)
+@pytest.mark.usefixtures("each_arithmetic")
 def test_updates_are_the_textbooks(case: str) -> None:
     kind = Discrete if isinstance(CASES[case], SACDiscreteSettings) else Continuous
     assert_updates_are(kind, CASES[case])

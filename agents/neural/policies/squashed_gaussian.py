@@ -18,6 +18,7 @@ import torch
 from numba import njit
 from torch import Tensor
 
+from agents.neural import arithmetic
 from agents.neural.policies.base import (
     ActionBox,
     LikelihoodBackward,
@@ -45,15 +46,15 @@ class SquashedGaussian:
             for value in (1.0, -2.0, 0.0, self._log_prob_constant(box))
         )
         self._log_constant = self._log_prob_constant(box)
-        self._on_processor = box.low.device.type == "cpu"
-        if self._on_processor:
+        self._is_compiled = arithmetic.is_compiled(box.low.device)
+        if self._is_compiled:
             columns = (self._lowest, self._highest, box.centre, box.scale)
             self._law: Any = [column.reshape(-1).numpy() for column in columns]
         # the largest |y| whose atanh is a number
         self._limit = 1 - torch.finfo(box.low.dtype).eps
 
     def draw(self, h: Tensor, noise: Noise) -> Tensor:
-        if self._on_processor:
+        if self._is_compiled:
             epsilon = noise.normal(h.shape[1], self._dimensions)
             action = torch.empty_like(epsilon)
             _draw(h.numpy(), epsilon.numpy(), action.numpy(), *self._law)
@@ -66,7 +67,7 @@ class SquashedGaussian:
         return self._in_box(h.narrow(-1, 0, self._dimensions).tanh())
 
     def reparameterised(self, h: Tensor, noise: Noise) -> tuple[Tensor, Tensor, PathwiseBackward]:
-        if self._on_processor:
+        if self._is_compiled:
             return self._compiled(h, noise.normal(h.shape[1], self._dimensions))
         mean, clipped, log_stddev = self._parameters(h)
         epsilon = noise.normal(h.shape[1], self._dimensions)
