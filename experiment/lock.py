@@ -90,10 +90,15 @@ class Lock:
                 self.path.unlink()
 
 
+def holder_of(path: Path) -> dict[str, Any] | None:
+    """The living process that holds the lock: its host, pid, since when."""
+    holder = _read(path)
+    return holder if holder is not None and _alive(holder, path) else None
+
+
 def held(path: Path) -> bool:
     """Whether a living process holds the lock."""
-    holder = _read(path)
-    return holder is not None and _alive(holder, path)
+    return holder_of(path) is not None
 
 
 def _identity() -> dict[str, Any]:

@@ -74,6 +74,20 @@ class Left(msgspec.Struct, frozen=True, tag_field="event", tag="left"):
     unfinished: int
 
 
+class Progressed(msgspec.Struct, frozen=True, tag_field="event", tag="progress"):
+    """For whoever watches a job, not for the file: how far a group in hand is.
+
+    Attributes:
+        start: timestep that this attempt began at.
+    """
+
+    slot: int
+    indices: list[int]
+    timestep: int
+    total: int
+    start: int
+
+
 Event = Started | Ended | Left
 
 _encoder = msgspec.json.Encoder()

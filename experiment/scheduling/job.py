@@ -1,13 +1,15 @@
 """A job: what a node of the cluster does with one task of a submission.
 
-python -m experiment.scheduling.job SUBMISSION_FOLDER TASK
+python -m experiment.scheduling.job SUBMISSION_FOLDER TASK [DESCRIPTOR]
 
-It runs what has no record yet, so a job that is started again goes on. Exit codes: 0 all runs have
-their record, 1 some failed, 2 the input cannot be used, 75 some have to go on in another job.
+With a file descriptor it tells there what happens, and ends when its parent does. It runs what has
+no record yet, so a job that is started again goes on. Exit codes: 0 all runs have their record,
+1 some failed, 2 the input cannot be used, 75 some have to go on in another job.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 import sys
@@ -24,8 +26,8 @@ from experiment.bootstrap import ROOT
 from experiment.errors import ConfigError, SweepError
 from experiment.lock import JOB_VARIABLE
 from experiment.scheduling import events, submission
-from experiment.scheduling.events import FAILURES, Ended, Event, Left, Started
-from experiment.scheduling.launchers import Command, Devices, Fork, exit_code_of
+from experiment.scheduling.events import FAILURES, Ended, Event, Left, Progressed, Started
+from experiment.scheduling.launchers import Command, Devices, Fork, die_with, exit_code_of
 from experiment.scheduling.pool import Child, Launcher, Pool, label_of
 from experiment.scheduling.submission import Submission
 from experiment.signals import EXIT_SAVED
@@ -53,16 +55,6 @@ class Result:
         if self.unfinished:
             return EXIT_SAVED
         return 1 if self.failed else 0
-
-
-class Progressed(msgspec.Struct, frozen=True, tag_field="event", tag="progress"):
-    """For whoever watches: a group in hand, and how far it is."""
-
-    slot: int
-    indices: list[int]
-    timestep: int
-    total: int
-    start: int
 
 
 def run_task(
@@ -247,19 +239,36 @@ class _Log:
 
 def main(arguments: Sequence[str]) -> int:
     """The command line of the module."""
-    if len(arguments) != 2 or not arguments[1].isdecimal():
+    if not 2 <= len(arguments) <= 3 or not all(number.isdecimal() for number in arguments[1:]):
         print(__doc__, file=sys.stderr)
         return 2
+    folder, task, *descriptor = arguments
+    watcher = None
+    if descriptor:
+        die_with(os.getppid())
+        watcher = _telling(int(descriptor[0]))
     try:
-        sent = submission.read(Path(arguments[0]))
-        if int(arguments[1]) >= len(sent.tasks):
-            raise ConfigError(f"{sent.folder}: has {len(sent.tasks)} tasks, no {arguments[1]}")
-        result = run_task(sent, int(arguments[1]))
+        sent = submission.read(Path(folder))
+        if int(task) >= len(sent.tasks):
+            raise ConfigError(f"{sent.folder}: has {len(sent.tasks)} tasks, no number {task}")
+        result = run_task(sent, int(task), watcher)
     except SweepError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code
-    print(f"{result.failed} runs failed, {result.unfinished} are unfinished")
+    if watcher is None:
+        print(f"{result.failed} runs failed, {result.unfinished} are unfinished")
     return result.exit_code
+
+
+def _telling(descriptor: int) -> Callable[[Event | Progressed], None]:
+    encoder = msgspec.json.Encoder()
+    os.set_inheritable(descriptor, False)
+
+    def tell(event: Event | Progressed) -> None:
+        with contextlib.suppress(BrokenPipeError):
+            os.write(descriptor, encoder.encode(event) + b"\n")
+
+    return tell
 
 
 if __name__ == "__main__":

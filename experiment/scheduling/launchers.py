@@ -97,7 +97,7 @@ def _become_child(parent: int, output: int) -> None:
         ending = signal.SIG_DFL if number == signal.SIGTERM else signal.SIG_IGN
         signal.signal(number, ending)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    _die_with(parent)
+    die_with(parent)
     null = os.open(os.devnull, os.O_RDONLY)
     os.dup2(null, 0)
     os.dup2(output, 1)
@@ -106,7 +106,7 @@ def _become_child(parent: int, output: int) -> None:
     sys.stderr = os.fdopen(2, "w", buffering=1, closefd=False)
 
 
-def _die_with(parent: int) -> None:
+def die_with(parent: int) -> None:
     """Linux asks this process to save and leave when its parent is gone, however it went."""
     with contextlib.suppress(OSError, AttributeError):
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, int(signal.SIGTERM))
@@ -168,7 +168,7 @@ class Command:
             stdout=output,
             stderr=output,
             env={**os.environ, **self._devices.environment(slot)},
-            preexec_fn=lambda: _die_with(parent),
+            preexec_fn=lambda: die_with(parent),
         )
         process.returncode = 0  # the pool waits for it; subprocess must not
         return process.pid

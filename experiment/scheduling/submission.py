@@ -168,6 +168,14 @@ def read(folder: Path) -> Submission:
     return msgspec.structs.replace(submission, results=str(folder.absolute().parent.parent))
 
 
+def files_of(submission: Submission) -> dict[str, Any]:
+    """Both files as they were when it was sent."""
+    return {
+        name: msgspec.json.decode((submission.folder / f"{name}.json").read_bytes())
+        for name in ("environment", "agent")
+    }
+
+
 def write_jobs(submission: Submission, jobs: Jobs) -> None:
     """Writes the scheduler's names."""
     write_atomically(submission.folder / "jobs.json", msgspec.json.encode(jobs) + b"\n")
