@@ -1,0 +1,273 @@
+"""From what is missing to what is sent, and what that costs."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+import agents
+from experiment import record
+from experiment.errors import StorageError
+from experiment.scheduling import events, submission
+from experiment.scheduling.backends import Accounted, Limits, Queued, Scheduler, TaskKey, scheduler
+from experiment.scheduling.cluster import Cluster
+from experiment.scheduling.events import Ended
+from experiment.scheduling.packing import Packed, core_hours, pack
+from experiment.scheduling.ranges import write_ranges
+from experiment.scheduling.submission import Submission
+from experiment.scheduling.sweep import Sweep
+from experiment.scheduling.table import clock
+
+_UNLIMITED = 2**31
+_SAMPLED_RECORDS = 20
+
+
+@dataclass(frozen=True)
+class Wish:
+    """How to run what is missing.
+
+    Attributes:
+        executable: program that takes main.py's options.
+        base_path: where it is started.
+        save_dir: as main.py's.
+        batch: runs trained together; None for what suits the agent.
+        device: "cpu" or "cuda".
+    """
+
+    cluster: Cluster
+    executable: str
+    base_path: Path
+    save_dir: Path | None
+    seed_offset: int
+    batch: int | None
+    device: str
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What one sweep is about to send.
+
+    Attributes:
+        later: runs that wait for a free place in the queue.
+        measured: seconds of a run, where some have run.
+    """
+
+    sweep: Sweep
+    sent: Submission
+    packed: Packed
+    later: int
+    measured: float | None
+
+    @property
+    def runs(self) -> int:
+        """Number of runs that it sends."""
+        return sum(map(len, self.packed.tasks))
+
+    def cost(self) -> str:
+        """A clause that says what it costs."""
+        most = core_hours(self.packed.chunks)
+        asked = f"at most {_hours(most)} core-hours" if most is not None else "no time limit"
+        if self.measured is None:
+            return asked
+        chunk = self.packed.chunks[0]
+        threads = chunk.cores / chunk.slots
+        return (
+            f"about {_hours(self.runs * self.measured * threads / 3600)} core-hours at "
+            f"{clock(self.measured)} a run as measured ({asked})"
+        )
+
+    def lines(self) -> Iterator[str]:
+        """As a person reads it before saying yes."""
+        tasks = len(self.packed.tasks)
+        yield (
+            f"{self.sweep.name}: sends {self.runs:,} runs in {tasks:,} "
+            f"{'job' if tasks == 1 else 'jobs'}: {self.cost()}"
+        )
+        if self.later:
+            yield f"  {self.later:,} more when there is room in the queue: run it again, or --wait"
+
+    def details(self) -> Iterator[str]:
+        """What a dry run adds."""
+        yield f"  indices: {_brief(write_ranges(sorted(self.sweep.to_send)))}"
+        for number, chunk in enumerate(self.packed.chunks):
+            memory = f", {chunk.memory // 2**20:,} MiB a core" if chunk.memory else ""
+            limit = f", {clock(chunk.seconds)}" if chunk.seconds else ""
+            gpus = f", {chunk.gpus} GPUs" if chunk.gpus else ""
+            at_once = f", {chunk.parallel} at once" if chunk.parallel else ""
+            first = self.packed.tasks[chunk.first]
+            yield (
+                f"  {self.sent.job_name(number)}: {chunk.count:,} x {chunk.cores} cores{gpus}"
+                f"{memory}{limit}{at_once}; the first takes {_brief(write_ranges(sorted(first)))}"
+            )
+
+
+def _hours(hours: float) -> str:
+    return f"{hours:,.0f}" if hours >= 10 else f"{hours:.2g}"
+
+
+def _brief(text: str) -> str:
+    return text if len(text) <= 90 else f"{text[:80]}... ({text.count(',') + 1:,} ranges)"
+
+
+class Queues:
+    """All schedulers that the submissions of some sweeps were sent to, asked once each."""
+
+    def __init__(self, sweeps: Sequence[Sweep], also: str) -> None:
+        self._by_name: dict[str, list[Submission]] = {also: []}
+        for sweep in sweeps:
+            for one in sweep.submissions:
+                self._by_name.setdefault(one.scheduler, []).append(one)
+        self._schedulers = {name: scheduler(name) for name in self._by_name}
+        self.queued: dict[TaskKey, Queued] = {}
+        self.accounted: dict[TaskKey, Accounted] = {}
+        self.jobs = 0
+        self._owner: dict[TaskKey, str] = {}
+        for name, sent in self._by_name.items():
+            found, jobs = self._schedulers[name].queued(sent)
+            self.queued |= found
+            self._owner |= dict.fromkeys(found, name)
+            if name == also:
+                self.jobs = jobs
+            if sent:
+                self.accounted |= self._schedulers[name].accounted(sent)
+
+    def of(self, name: str) -> Scheduler:
+        """The scheduler of that name."""
+        return self._schedulers[name]
+
+    def cancel(self, keys: Iterable[TaskKey]) -> int:
+        """Takes back what of these waits or runs; returns how much that was."""
+        jobs: dict[str, list[Queued]] = {}
+        for key in keys:
+            if key in self.queued:
+                jobs.setdefault(self._owner[key], []).append(self.queued[key])
+        for name, mine in jobs.items():
+            self._schedulers[name].cancel(mine)
+        return sum(map(len, jobs.values()))
+
+
+def make_plan(sweep: Sweep, wish: Wish, limits: Limits, room: int | None) -> Plan | None:
+    """How the missing runs of a sweep go into jobs; None when there are none.
+
+    Args:
+        room: jobs that may still be queued; None for any number.
+    """
+    if not sweep.to_send:
+        return None
+    cluster = wish.cluster
+    if cluster.scheduler == "local":  # one job, which feeds its slots until nothing is left
+        cluster = msgspec.structs.replace(cluster, sequential=_UNLIMITED)
+    retry = cluster.retry
+    needs = {
+        index: sweep.need(index, retry.memory_factor, retry.time_factor)
+        for index, history in sweep.histories.items()
+        if history.memory or history.time
+    }
+    settings = agents.settings_type(sweep.experiment.agent_name)
+    batch = wish.batch or settings.group_size(wish.device)
+    largest = cluster.max_array_size or limits.array or _UNLIMITED
+    packed = pack(
+        sweep.to_send,
+        cluster,
+        batch,
+        largest_array=largest,
+        shape_of=sweep.shape_of,
+        needs=needs,
+    )
+    later = 0
+    if room is not None and len(packed.tasks) > room:
+        later = sum(map(len, packed.tasks[room:]))
+        if room == 0:
+            return None
+        now = [index for task in packed.tasks[:room] for index in task]
+        packed = pack(
+            now, cluster, batch, largest_array=largest, shape_of=sweep.shape_of, needs=needs
+        )
+    sent = Submission(
+        name=submission.new_name(),
+        scheduler=cluster.scheduler,
+        created=time.time(),
+        host=submission.this_host(),
+        executable=wish.executable,
+        base_path=str(wish.base_path),
+        results=str(sweep.folder.path.absolute()),
+        save_dir=None if wish.save_dir is None else str(wish.save_dir),
+        seed_offset=wish.seed_offset,
+        batch=batch,
+        device=wish.device,
+        cluster=cluster,
+        tasks=packed.ranges(),
+        chunks=packed.chunks,
+    )
+    return Plan(sweep, sent, packed, later, measured_seconds(sweep))
+
+
+def send(plan: Plan, to: Scheduler) -> None:
+    """Writes the submission, then hands it over.
+
+    Raises:
+        SchedulerError: refused.
+        StorageError: the folder cannot be written to.
+    """
+    plan.sweep.folder.create()
+    submission.write(plan.sent, dict(plan.sweep.experiment.files))
+    to.send(plan.sent)
+
+
+def measured_seconds(sweep: Sweep) -> float | None:
+    """Median time of a run: of those that jobs ran, else of some records; None without either."""
+    seconds = [
+        event.wall / len(event.indices)
+        for one in sweep.submissions
+        for task in range(len(one.tasks))
+        for event in events.read(one.events_path(task))
+        if isinstance(event, Ended) and event.ended == "done"
+    ]
+    if not seconds:
+        seconds = list(_seconds_of_records(sweep))
+    return statistics.median(seconds) if seconds else None
+
+
+def _seconds_of_records(sweep: Sweep) -> Iterator[float]:
+    looked_at = 0
+    for _, path in sweep.folder.record_files() if sweep.folder.path.exists() else ():
+        if looked_at == _SAMPLED_RECORDS:
+            return
+        looked_at += 1
+        try:
+            _, _, run = record.load(path.read_bytes())
+            yield run["train_time"] + run["eval_time"]
+        except (OSError, record.BadRecord, KeyError, TypeError):
+            continue
+
+
+def room_for(limits: Limits, cluster: Cluster, jobs: int) -> int | None:
+    """How many more jobs one may have."""
+    most = cluster.max_submit_jobs or limits.jobs
+    return None if most is None else max(0, most - jobs)
+
+
+def emit(plan: Plan, by: Scheduler, folder: Path) -> Mapping[str, Path]:
+    """Writes what one would hand to the scheduler into `folder`; sends nothing.
+
+    Raises:
+        StorageError: the folder cannot be written to.
+    """
+    plan.sweep.folder.create()
+    submission.write(plan.sent, dict(plan.sweep.experiment.files))
+    written = {}
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, content in by.scripts(plan.sent).items():
+            path = folder / name
+            path.write_text(content, encoding="utf-8")
+            path.chmod(0o755)
+            written[name] = path
+    except OSError as error:
+        raise StorageError(f"{folder}: cannot be written: {error.strerror}") from None
+    return written

@@ -1,0 +1,123 @@
+"""Send the missing runs of a sweep to a cluster, or run them here. See `schedule.py --help`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+HELP = """Finish a sweep: find the runs that have no record, and send those that nobody has in hand.
+
+\b
+    CLUSTER     cluster file, as clusters/local.json
+    EXECUTABLE  program that trains an index: main.py
+    BASE_PATH   folder in which it is started; results/ lies there
+    ENV_JSON    environment file
+    SAVE_DIR    folder under results/
+    AGENT_JSON  agent files, one or more
+
+Run it as often as you like: what is done, queued or running is left alone, and runs that were
+interrupted go on where they were saved. It says what that costs, and asks.
+
+\b
+Exit codes: 0 nothing is left to do or all was sent, 1 something failed or could not be sent,
+2 the input cannot be used, 75 interrupted after saving (run it again).
+"""
+
+_INDEX = click.IntRange(min=0, max=2**63 - 1)
+_PATH = click.Path(path_type=Path)
+
+
+@click.command(help=HELP, context_settings={"max_content_width": 100})
+@click.argument("cluster", type=_PATH)
+@click.argument("executable")
+@click.argument("base_path", type=_PATH)
+@click.argument("env_json", type=_PATH)
+@click.argument("save_dir", type=_PATH)
+@click.argument("agent_json", type=_PATH, nargs=-1, required=True)
+@click.option("--runs", type=click.IntRange(min=1), help="Runs of every setting. [default: 1]")
+@click.option("--indices", help="Only these, as in 0-35,72.")
+@click.option("--seed-offset", type=_INDEX, default=0, help="Added to the run.")
+@click.option("--batch", default="1", metavar="N", help="Train N at once in one process, or auto.")
+@click.option("--gpu", type=click.IntRange(min=0), help="GPUs of a job, whatever CLUSTER says.")
+@click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+@click.option("--dry-run", is_flag=True, help="Say what would be sent, and how; send nothing.")
+@click.option("--emit", type=_PATH, metavar="DIR", help="Write the scripts to DIR; send nothing.")
+@click.option("--wait", is_flag=True, help="Stay until all is done; send what had no room.")
+@click.option("--status", is_flag=True, help="Say how the runs stand; send nothing.")
+@click.option("--logs", type=_INDEX, metavar="INDEX", help="The end of a run's log.")
+@click.option("--cancel", is_flag=True, help="Take back what is queued or running.")
+@click.option("--retry-failed", is_flag=True, help="Send also what failed too often.")
+@click.option("--adopt", is_flag=True, help="Give old records their index in an edited grid.")
+def main(
+    cluster: Path,
+    executable: str,
+    base_path: Path,
+    env_json: Path,
+    save_dir: Path,
+    agent_json: tuple[Path, ...],
+    runs: int | None,
+    indices: str | None,
+    seed_offset: int,
+    batch: str,
+    gpu: int | None,
+    yes: bool,
+    dry_run: bool,
+    emit: Path | None,
+    wait: bool,
+    status: bool,
+    logs: int | None,
+    cancel: bool,
+    retry_failed: bool,
+    adopt: bool,
+) -> None:
+    from experiment.errors import ConfigError, SweepError
+
+    try:
+        from experiment.scheduling.command import Command, Request
+        from experiment.selection import parse_batch
+
+        if runs is not None and indices is not None:
+            raise ConfigError("--runs and --indices exclude one another")
+        only_one = {"--status": status, "--logs": logs is not None, "--cancel": cancel}
+        asked = [name for name, given in only_one.items() if given]
+        if len(asked) > 1:
+            raise ConfigError(f"{' and '.join(asked)} exclude one another")
+        request = Request(
+            cluster=cluster.absolute(),
+            executable=executable,
+            base_path=base_path.absolute(),
+            environment=env_json.absolute(),
+            save_dir=save_dir,
+            agents=tuple(path.absolute() for path in agent_json),
+            runs=runs or 1,
+            indices=indices,
+            seed_offset=seed_offset,
+            batch=parse_batch(batch),
+            gpus=gpu,
+            yes=yes,
+            retry_failed=retry_failed,
+            adopt=adopt,
+        )
+        command = Command(request, dry=dry_run or status or logs is not None or cancel)
+        if status:
+            code = command.status()
+        elif logs is not None:
+            code = command.logs(logs)
+        elif cancel:
+            code = command.cancel()
+        elif emit is not None:
+            code = command.emit(emit.absolute())
+        elif dry_run:
+            code = command.describe()
+        else:
+            code = command.send(wait=wait)
+        sys.exit(code)
+    except SweepError as error:
+        click.echo(f"error: {error}", err=True)
+        sys.exit(error.exit_code)
+
+
+if __name__ == "__main__":
+    main()
