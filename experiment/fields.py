@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import difflib
+import typing
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
 import msgspec
 
 from experiment.errors import ConfigError, nearest
-from experiment.values import alternatives, hyperparameters
+from experiment.values import Hyperparameter, alternatives, hyperparameters
 
 Settings = TypeVar("Settings", bound=msgspec.Struct)
 
@@ -44,6 +45,8 @@ def _check(
         if nested is not None and isinstance(value, dict):
             _check(value, nested, file, f"{path}{name}.", f"{path}{name}")
         else:
+            for part, one in _parts(declared[name], value):
+                one.convert(value[part], f"{where}.{part}")
             declared[name].convert(value, where)
     for name, one in declared.items():
         if one.default is msgspec.NODEFAULT and name not in content:
@@ -54,6 +57,15 @@ def _check(
 def _struct(declared: Any) -> type[msgspec.Struct] | None:
     structs = (one for one in alternatives(declared) if isinstance(one, type))
     return next((one for one in structs if issubclass(one, msgspec.Struct)), None)
+
+
+def _parts(field: Hyperparameter, value: Any) -> list[tuple[str, Hyperparameter]]:
+    """The entries of an object whose values have one type, to say which of them is wrong."""
+    if not isinstance(value, dict):
+        return []
+    types = [one for one in alternatives(field.type) if typing.get_origin(one) is dict]
+    entry = typing.get_args(types[0])[1] if len(types) == 1 else Any
+    return [(name, Hyperparameter(name, entry, msgspec.NODEFAULT)) for name in value]
 
 
 def _typo(name: str, content: Mapping[str, Any]) -> str:

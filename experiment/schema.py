@@ -14,6 +14,7 @@ import msgspec
 import agents
 from envs.settings import EnvironmentSettings
 from experiment.draws import KINDS
+from experiment.scheduling.cluster import Cluster
 from experiment.values import Hyperparameter, hyperparameters, takes_lists
 
 FOLDER = Path(__file__).resolve().parent.parent / "config" / "schema"
@@ -22,15 +23,17 @@ _FOR_READERS = {"$schema": {"type": "string"}, "$comment": {"type": ["string", "
 
 
 def schemas() -> dict[str, dict[str, Any]]:
-    """File name -> schema: one for environment files, one for the files of each agent."""
+    """File name -> schema: of environment files, of cluster files, and of each agent's files."""
     files = {f"{name}.json": agent_schema(name) for name in agents.AGENTS}
-    return {"environment.json": environment_schema(), **files}
+    files["environment.json"] = plain_schema(EnvironmentSettings)
+    files["cluster.json"] = plain_schema(Cluster)
+    return files
 
 
-def environment_schema() -> dict[str, Any]:
-    """What an environment file may say."""
+def plain_schema(settings_type: type[msgspec.Struct]) -> dict[str, Any]:
+    """What a file may say whose keys are the fields of `settings_type`."""
     (reference,), definitions = msgspec.json.schema_components(
-        [EnvironmentSettings], ref_template="#/$defs/{name}"
+        [settings_type], ref_template="#/$defs/{name}"
     )
     main = definitions.pop(reference["$ref"].rpartition("/")[2])
     main["properties"] = _FOR_READERS | main["properties"]

@@ -12,6 +12,7 @@ from msgspec import Meta
 
 from experiment.fields import convert_fields
 from experiment.files import read_json_object
+from experiment.scheduling.cluster_rules import refuse_contradictions
 from experiment.scheduling.units import MEMORY, TIME, parse_memory, parse_time
 
 Count = Annotated[int, Meta(ge=1)]
@@ -38,19 +39,19 @@ class Retry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """What the next submission of a run asks for after it ran out of memory or time."""
 
     memory_factor: Annotated[
-        float, Meta(ge=1, description="Times memPerCpu, after each run out of memory.")
+        float, Meta(ge=1, le=10, description="Times memPerCpu, after each run out of memory.")
     ] = 1.5
     memory_cap: Annotated[
         Memory | None, Meta(description="Most that memPerCpu grows to; null: no cap.")
     ] = None
     time_factor: Annotated[
-        float, Meta(ge=1, description="Times time and runTimeout, after each time-out.")
+        float, Meta(ge=1, le=10, description="Times time and runTimeout, after each time-out.")
     ] = 2.0
     time_cap: Annotated[
         Time | None, Meta(description="Most that time grows to, written as time is; null: no cap.")
     ] = None
     attempts: Annotated[
-        int, Meta(ge=1, description="Failures after which a run is not submitted again.")
+        int, Meta(ge=1, le=100, description="Failures after which a run is not submitted again.")
     ] = 3
 
     @property
@@ -126,7 +127,11 @@ class Cluster(
         list[Name], Meta(description="Modules to load, in order, before setup.")
     ] = []
     setup: Annotated[
-        list[str], Meta(description="Lines of shell that run once in each job before its runs.")
+        list[str],
+        Meta(
+            description="Lines of shell that each job runs before its runs, in the folder "
+            "that it was sent from."
+        ),
     ] = []
     environment: Annotated[
         dict[str, str], Meta(description="Environment variables of the job: name and value.")
@@ -169,7 +174,11 @@ class Cluster(
     ] = 20
     save_before: Annotated[
         int,
-        Meta(ge=0, description="Seconds before the time limit at which runs are asked to save."),
+        Meta(
+            ge=0,
+            le=65535,  # Slurm's bound
+            description="Seconds before the time limit at which runs are asked to save.",
+        ),
     ] = 120
     run_timeout: Annotated[
         Time | None,
@@ -242,4 +251,6 @@ def read_cluster(path: Path) -> Cluster:
 
 def check_cluster(content: Mapping[str, Any], file: str) -> Cluster:
     """The same from the content of the file, whose name is for messages."""
-    return convert_fields(content, Cluster, file, "a cluster")
+    cluster = convert_fields(content, Cluster, file, "a cluster")
+    refuse_contradictions(cluster, file)
+    return cluster

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-TIME = r"([0-9]+-)?[0-9]+(:[0-9]+){0,2}"
-MEMORY = r"[0-9]+[KMGTkmgt]?"
+TIME = r"([0-9]{1,9}-)?[0-9]{1,9}(:[0-9]{1,9}){0,2}"
+MEMORY = r"[0-9]{1,15}[KMGTkmgt]?"
 
 _UNITS = {"K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
 

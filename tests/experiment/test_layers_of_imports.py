@@ -153,6 +153,15 @@ def test_torch_is_not_imported_without_need(arguments: list[str]) -> None:
     assert not packages & {"torch", "matplotlib"}
 
 
+def test_a_cluster_file_is_read_in_no_time() -> None:
+    program = "import sys, experiment.scheduling.cluster; print(*sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    packages = {name.partition(".")[0] for name in done.stdout.split()}
+    assert not packages & {"numpy", "torch", "submitit", "agents", "envs", "click", "pandas"}
+
+
 def test_linear_agents_need_no_torch() -> None:
     program = (
         "import sys, agents;"

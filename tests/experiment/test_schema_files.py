@@ -17,6 +17,7 @@ from experiment.schema import FOLDER, encode, schemas
 
 ENVIRONMENTS = sorted((ROOT / "config" / "environment").glob("*.json"))
 AGENTS = sorted((ROOT / "config" / "agent").glob("*.json"))
+CLUSTERS = sorted((ROOT / "clusters").glob("*.json"))
 
 
 def errors(content: Any, schema: dict[str, Any]) -> list[str]:
@@ -35,7 +36,7 @@ def test_a_schema_is_a_schema(name: str) -> None:
     jsonschema.Draft202012Validator.check_schema(schemas()[name])
 
 
-@pytest.mark.parametrize("path", [*ENVIRONMENTS, *AGENTS], ids=lambda path: path.name)
+@pytest.mark.parametrize("path", [*ENVIRONMENTS, *AGENTS, *CLUSTERS], ids=lambda path: path.name)
 def test_a_shipped_file_names_the_schema_that_it_obeys(path: Path) -> None:
     content = json.loads(path.read_text(encoding="utf-8"))
     schema = (path.parent / content["$schema"]).resolve()
