@@ -18,7 +18,7 @@ from experiment.bootstrap import python_with  # noqa: E402 - needs the path abov
 def main() -> None:
     """Runs pytest in the project's virtual environment."""
     python = python_with("requirements.txt", "tests/requirements.txt")
-    command = [python, "-m", "pytest", "-n", "auto", *sys.argv[1:]]
+    command = [python, "-m", "pytest", "-n", "auto", "--dist", "loadgroup", *sys.argv[1:]]
     sys.exit(subprocess.run(command, cwd=ROOT, check=False).returncode)
 
 
