@@ -257,7 +257,7 @@ def test_auto_is_what_suits_the_agent(tmp_path: Path) -> None:
         experiment = build(agent)
         folder = ResultFolder(tmp_path, Manifest.of(experiment, 0))
         options = Options(batch=None, device=device)
-        groups = list(sequence._groups(experiment, folder, range(450), options))
+        groups = list(sequence.groups_of(experiment, folder, range(450), options))
         assert [len(group) for group in groups] == sizes
         assert sorted(index for group in groups for index in group) == list(range(450))
         for group in groups:
