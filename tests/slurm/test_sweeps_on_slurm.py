@@ -21,7 +21,7 @@ from tests.experiment.sweep_runs import LINEAR_AC
 
 #: Long enough to be caught in the act: a second or two.
 STEPS = 40_000
-ENVIRONMENT = {"total_timesteps": STEPS, "eval_interval_timesteps": 10_000, "eval_episodes": 1}
+ENVIRONMENT: dict[str, Any] = {"total_timesteps": STEPS, "eval_interval_timesteps": 10_000, "eval_episodes": 1}
 
 
 @pytest.fixture(scope="session")
