@@ -7,11 +7,9 @@ import math
 import re
 import shlex
 import subprocess
-import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from experiment.bootstrap import ROOT
 from experiment.scheduling.backends import (
     Accounted,
     Limits,
@@ -20,6 +18,7 @@ from experiment.scheduling.backends import (
     TaskKey,
     log_folder,
 )
+from experiment.scheduling.backends.commands import ask, python_command, setup_lines
 from experiment.scheduling.cluster import Cluster
 from experiment.scheduling.submission import Chunk, Jobs, Submission, read_jobs, write_jobs
 
@@ -35,15 +34,15 @@ class Slurm:
 
     def limits(self) -> Limits:
         """MaxArraySize of the configuration, MaxSubmitJobs of associations and of QOS."""
-        match = re.search(r"^MaxArraySize\s*=\s*(\d+)", _ask("scontrol", "show", "config"), re.M)
+        match = re.search(r"^MaxArraySize\s*=\s*(\d+)", ask("scontrol", "show", "config"), re.M)
         size = int(match[1]) if match else STOCK_ARRAY_SIZE
         user = getpass.getuser()
         try:
-            associations = _ask(
+            associations = ask(
                 *("sacctmgr", "-n", "-P", "show", "assoc", f"user={user}"),
                 "format=MaxSubmit,GrpSubmit,QOS",
             )
-            qos = _ask("sacctmgr", "-n", "-P", "show", "qos", "format=Name,MaxSubmitPU")
+            qos = ask("sacctmgr", "-n", "-P", "show", "qos", "format=Name,MaxSubmitPU")
         except SchedulerError:  # a cluster without accounting has no such limits
             return Limits(size)
         return Limits(size, _most_jobs(associations, qos))
@@ -52,7 +51,7 @@ class Slurm:
         """`squeue`, by the names of the jobs, so that an answer of sbatch cannot be lost."""
         chunks = {one.name: one.chunks for one in sent}
         found: dict[TaskKey, Queued] = {}
-        answer = _ask("squeue", "-h", "-r", "-u", getpass.getuser(), "-o", "%i|%T|%j|%r")
+        answer = ask("squeue", "-h", "-r", "-u", getpass.getuser(), "-o", "%i|%T|%j|%r")
         lines = answer.splitlines()
         for line in lines:
             job, state, name, reason = line.split("|", 3)
@@ -76,7 +75,7 @@ class Slurm:
         if not owners:
             return {}
         try:
-            answer = _ask(
+            answer = ask(
                 *("sacct", "-X", "-n", "-P", "-o", "JobID,State,ElapsedRaw"),
                 *("-j", ",".join(owners)),
             )
@@ -120,7 +119,7 @@ class Slurm:
     def cancel(self, jobs: Sequence[Queued]) -> None:
         """`scancel`; jobs that run get SIGTERM, and the time to save that the cluster allows."""
         for at in range(0, len(jobs), 1000):
-            _ask("scancel", *(job.job for job in jobs[at : at + 1000]))
+            ask("scancel", *(job.job for job in jobs[at : at + 1000]))
 
     def scripts(self, sent: Submission) -> Mapping[str, str]:
         """sbatch scripts, which run a task without submitit."""
@@ -153,26 +152,6 @@ class Slurm:
         )
         executor.update_parameters(**_parameters(sent, number, chunk))
         return executor
-
-
-def python_command(cluster: Cluster) -> str:
-    """How a job starts Python, in the container where there is one."""
-    python = cluster.python or shlex.quote(sys.executable)
-    if cluster.container is None:
-        return python
-    arguments = " ".join(map(shlex.quote, cluster.container_arguments))
-    inside = cluster.python or "python3"
-    return f"apptainer exec {arguments} {shlex.quote(cluster.container)} {inside}"
-
-
-def setup_lines(cluster: Cluster) -> list[str]:
-    """Shell lines of a job before its runs: modules, variables, then the file's own."""
-    return [
-        *(f"module load {shlex.quote(module)}" for module in cluster.modules),
-        *(f"export {name}={shlex.quote(value)}" for name, value in cluster.environment.items()),
-        f"export PYTHONPATH={shlex.quote(str(ROOT))}${{PYTHONPATH:+:$PYTHONPATH}}",
-        *cluster.setup,
-    ]
 
 
 def _parameters(sent: Submission, number: int, chunk: Chunk) -> dict[str, Any]:
@@ -224,21 +203,6 @@ def _most_jobs(associations: str, qos: str) -> int | None:
         limits += [own, group, *(by_qos.get(name, "") for name in names.split(","))]
     known = [int(limit) for limit in limits if limit.isdecimal()]
     return min(known) if known else None
-
-
-def _ask(*command: str) -> str:
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
-    except FileNotFoundError:
-        raise SchedulerError(
-            f"{command[0]}: no such command; is this host a login node of the cluster?"
-        ) from None
-    except subprocess.TimeoutExpired:
-        raise SchedulerError(f"{command[0]} does not answer; try again later") from None
-    if done.returncode != 0:
-        said = done.stderr.strip().splitlines() or [f"exit code {done.returncode}"]
-        raise SchedulerError(f"{command[0]}: {said[-1]}")
-    return done.stdout
 
 
 def _reason(error: Exception) -> str:
