@@ -71,7 +71,7 @@ def run_task(
     began = time.monotonic()
     os.chdir(sent.base_path)
     _set_threads(sent.cluster.threads_per_run)
-    attempt = _attempt()
+    attempt = _attempt(sent, task)
     os.environ[JOB_VARIABLE] = f"{_job_name()} attempt {attempt}"
     chunk = sent.chunk_of(task)
     failed = _failed_before(sent, task) if attempt else set()
@@ -136,9 +136,13 @@ def _job_name() -> str:
     return f"process {os.getpid()}"
 
 
-def _attempt() -> int:
+def _attempt(sent: Submission, task: int) -> int:
     """How often the scheduler has put this job back."""
-    return int(os.environ.get("SLURM_RESTART_COUNT") or 0)
+    if not any(name in os.environ for name in ("PBS_JOBID", "LSB_JOBID")):
+        return int(os.environ.get("SLURM_RESTART_COUNT") or 0)
+    # these tell nobody, but the job keeps its name
+    before = events.read(sent.events_path(task))
+    return sum(isinstance(event, Started) and event.job == _job_name() for event in before)
 
 
 def _failed_before(sent: Submission, task: int) -> set[int]:

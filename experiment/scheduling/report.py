@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from experiment.scheduling.backends import log_folder
+from experiment.scheduling.backends import log_folder, said_path
 from experiment.scheduling.ranges import read_ranges, write_ranges
 from experiment.scheduling.submission import Submission
 from experiment.scheduling.sweep import History, Sweep
@@ -119,8 +119,9 @@ def _job_said(one: Submission, task: int) -> list[str]:
         if number in jobs.chunks and chunk.first <= task < chunk.first + chunk.count:
             element = f"_{task - chunk.first}" if chunk.count > 1 else ""
             names.append(f"{jobs.chunks[number]}{element}")
-    for name in names:
-        for path in sorted(log_folder(one).glob(f"{name}_*log.*")):
+    found = [path for name in names for path in sorted(log_folder(one).glob(f"{name}_*log.*"))]
+    for path in [*found, said_path(one, task)]:
+        if path.exists():
             return path.read_text(encoding="utf-8", errors="replace").splitlines()
     return []
 

@@ -109,8 +109,22 @@ def _local() -> Scheduler:
     return Local()
 
 
+def _pbs() -> Scheduler:
+    from experiment.scheduling.backends.pbs import Pbs
+
+    return Pbs()
+
+
+def _lsf() -> Scheduler:
+    from experiment.scheduling.backends.lsf import Lsf
+
+    return Lsf()
+
+
 _SCHEDULERS: dict[str, Callable[[], Scheduler]] = {
     "slurm": _slurm,
+    "pbs": _pbs,
+    "lsf": _lsf,
     "local": _local,
 }
 
@@ -124,3 +138,8 @@ def log_folder(sent: Submission) -> Path:
     """Where the scheduler writes what jobs print."""
     output = sent.cluster.output
     return Path(sent.base_path) / output / sent.name if output else sent.folder
+
+
+def said_path(sent: Submission, task: int) -> Path:
+    """What the job of one task prints, where each task has a job of its own."""
+    return log_folder(sent) / f"job-{task}.out"
