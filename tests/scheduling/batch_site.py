@@ -57,6 +57,10 @@ class Site:
         """From now on jobs wait."""
         (self.state / "closed").touch()
 
+    def open(self) -> None:
+        """No longer."""
+        (self.state / "closed").unlink()
+
     def end(self) -> None:
         """Nothing outlives a test."""
         for job in self.jobs.all():

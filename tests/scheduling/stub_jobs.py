@@ -133,16 +133,18 @@ class Keeper:
         job["state"] = "waits" if job["code"] == self.again else "ended"
 
     def _may_start(self) -> bool:
-        while (self.jobs.folder / "closed").exists() or not self._is_free():
+        while not self._is_free():
             time.sleep(0.05)
         return self._claim()
 
     def _is_free(self) -> bool:
-        """Whether what it waits for has ended; somebody may take it back meanwhile."""
+        """Whether it may start, or somebody has taken it back meanwhile."""
         job = self.jobs.get(self.number)
-        assert job is not None
+        if job is None or job["state"] == "ended":
+            return True
         before = job["after"] and self.jobs.get(job["after"])
-        return job["state"] == "ended" or not before or before["state"] == "ended"
+        closed = (self.jobs.folder / "closed").exists()
+        return not closed and (not before or before["state"] == "ended")
 
     def _claim(self) -> bool:
         def claim(job: Job) -> None:

@@ -313,6 +313,7 @@ def test_before_its_runs_a_job_sets_up_what_the_cluster_file_says(site: Site) ->
 
 
 def test_scripts_can_be_handed_over_by_oneself(site: Site, tmp_path: Path) -> None:
+    site.close()
     sent = site.prepare(["0", "1"])
     for name, script in site.scheduler.scripts(sent).items():
         path = tmp_path / name
@@ -320,6 +321,7 @@ def test_scripts_can_be_handed_over_by_oneself(site: Site, tmp_path: Path) -> No
         command = {"pbs": f"qsub {path}", "lsf": f"LSB_NTRIES=1 bsub < {path}"}[site.name]
         subprocess.run(["/bin/sh", "-c", command], check=True)
     assert [task for task, _ in site.queued(sent)] == [0, 1], "known by their names"
+    site.open()
     wait_for_the_end(site.scheduler, sent)
     assert records(sent) == [0, 1], list(said(sent))
 
@@ -336,8 +338,11 @@ def test_psij_is_imported_by_nobody_who_does_not_send() -> None:
     assert done.stdout == "False\n"
 
 
-def test_psij_leaves_nothing_behind(site: Site) -> None:
+def test_psij_leaves_nothing_behind(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    own = site.base / ".psij"
+    monkeypatch.setattr("psij.JobExecutorConfig.DEFAULT_WORK_DIRECTORY", own)
     site.close()
     sent = site.send(["0"])
+    assert not own.exists()
     names = {path.name for path in sent.folder.iterdir()}
     assert names == {"submission.json", "environment.json", "agent.json", "jobs.json"}

@@ -24,7 +24,7 @@ from experiment.scheduling.backends import (
     TaskKey,
     log_folder,
 )
-from experiment.scheduling.backends.commands import python_command, setup_lines
+from experiment.scheduling.backends.commands import call, complaint, python_command, setup_lines
 from experiment.scheduling.submission import Chunk, Jobs, Submission, read_jobs, write_jobs
 
 if TYPE_CHECKING:
@@ -159,3 +159,21 @@ def portions(jobs: Sequence[str]) -> Iterator[Sequence[str]]:
     """Some at a time: a command line has an end."""
     for at in range(0, len(jobs), _AT_ONCE):
         yield jobs[at : at + _AT_ONCE]
+
+
+def take_back(command: str, jobs: Sequence[Queued], gone: Sequence[str]) -> None:
+    """Directly: PSI/J would take one job at a time, and only its own.
+
+    Args:
+        gone: what the command says of jobs that have ended meanwhile.
+
+    Raises:
+        SchedulerError: it says anything else.
+    """
+    for some in portions([job.job for job in jobs]):
+        done = call(command, *some)
+        said = done.stderr.splitlines()
+        if done.returncode and not (
+            said and all(any(phrase in line for phrase in gone) for line in said)
+        ):
+            raise SchedulerError(f"{command}: {complaint(done)}")

@@ -33,6 +33,7 @@ from experiment.scheduling.backends.by_task import (
     Directive,
     known_jobs,
     portions,
+    take_back,
 )
 from experiment.scheduling.backends.commands import ask, call, complaint
 from experiment.scheduling.submission import Chunk, Submission
@@ -117,12 +118,7 @@ class Lsf(ByTask):
     def cancel(self, jobs: Sequence[Queued]) -> None:
         """`bkill`: jobs that run get SIGINT and SIGTERM, and seconds to save
         (JOB_TERMINATE_INTERVAL)."""
-        for some in portions([job.job for job in jobs]):
-            done = call("bkill", *some)
-            if done.returncode and not all(
-                any(gone in line for gone in _GONE) for line in done.stderr.splitlines()
-            ):
-                raise SchedulerError(f"bkill: {complaint(done)}")
+        take_back("bkill", jobs, _GONE)
 
     def executor(self, folder: Path) -> Bsub:
         """bsub."""

@@ -32,8 +32,9 @@ from experiment.scheduling.backends.by_task import (
     Directive,
     known_jobs,
     portions,
+    take_back,
 )
-from experiment.scheduling.backends.commands import ask, call, complaint
+from experiment.scheduling.backends.commands import ask, call
 from experiment.scheduling.submission import Chunk, Submission
 from experiment.signals import EXIT_SAVED
 
@@ -104,12 +105,7 @@ class Pbs(ByTask):
 
     def cancel(self, jobs: Sequence[Queued]) -> None:
         """`qdel`: jobs that run get SIGTERM, and seconds to save (`kill_delay` of the queue)."""
-        for some in portions([job.job for job in jobs]):
-            done = call("qdel", *some)
-            if done.returncode and not all(
-                any(gone in line for gone in _GONE) for line in done.stderr.splitlines()
-            ):
-                raise SchedulerError(f"qdel: {complaint(done)}")
+        take_back("qdel", jobs, _GONE)
 
     def executor(self, folder: Path) -> Qsub:
         """qsub."""

@@ -1,9 +1,9 @@
 """PSI/J hands a script to qsub or bsub, and reads the job's name from the answer.
 
-It does so with scripts of ours. Its templates name the job in a way that qsub refuses
-(`-N="name"`), ask PBS for one core and no GPU whatever the job needs, and end every job with exit
-code 0, so that nothing could be requeued and nothing would count as failed. Nor does it poll the
-jobs: its thread would ask for the state of each, forever, and forget them with this process.
+The scripts are ours: its templates (of 0.9.11) leave out the job's name, give PBS a core for each
+process of MPI and no GPU, and end every job with exit code 0, so that nothing would come back and
+nothing would count as failed. Nor does it watch the jobs: its thread would ask for all of them
+over and over, and jobs of an earlier process are strangers to it.
 """
 
 from __future__ import annotations
