@@ -100,13 +100,13 @@ class Sweep:
     def schedule(self, *options: str) -> subprocess.Popen[str]:
         """Starts schedule.py as the leader of a process group."""
         self.damage.calls += 1
-        command: list[str | Path] = [
+        command = [
             *(sys.executable, ROOT / "schedule.py", self.folder / "cluster.json"),
             *(ROOT / "main.py", self.folder, self.folder / "environment.json", "torture"),
             *(self.folder / "agent.json", "--runs", str(self.runs), "--yes", *options),
         ]
         return subprocess.Popen(
-            command,
+            [str(word) for word in command],
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             text=True,

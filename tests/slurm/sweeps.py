@@ -10,8 +10,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import sweep_runs
+
 from experiment.scheduling import submission
-from tests.experiment import sweep_runs
 
 ROOT = Path(__file__).resolve().parents[2]
 #: As many indices as a task of the cluster below takes.

@@ -13,15 +13,19 @@ from typing import Any
 
 import pytest
 from slurm_cluster import SlurmCluster, wait_until
+from sweep_runs import LINEAR_AC
 from sweeps import SlurmSweep, undisturbed
 
 from experiment.scheduling import events, submission
 from experiment.scheduling.events import Ended
-from tests.experiment.sweep_runs import LINEAR_AC
 
 #: Long enough to be caught in the act: a second or two.
 STEPS = 40_000
-ENVIRONMENT: dict[str, Any] = {"total_timesteps": STEPS, "eval_interval_timesteps": 10_000, "eval_episodes": 1}
+ENVIRONMENT: dict[str, Any] = {
+    "total_timesteps": STEPS,
+    "eval_interval_timesteps": 10_000,
+    "eval_episodes": 1,
+}
 
 
 @pytest.fixture(scope="session")
