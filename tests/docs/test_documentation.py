@@ -16,8 +16,16 @@ import agents
 from experiment.agent_file import build_grid
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [
+    ROOT / "README.md",
+    ROOT / "clusters" / "README.md",
+    *sorted((ROOT / "docs").rglob("*.md")),
+]
 BLOCK = re.compile(r"```(\w+)\n(.*?)```", re.DOTALL)
+
+
+def page_name(page: Path) -> str:
+    return str(page.relative_to(ROOT))
 
 
 def blocks(page: str, language: str) -> list[str]:
@@ -26,19 +34,29 @@ def blocks(page: str, language: str) -> list[str]:
 
 
 def commands(page: Path) -> list[str]:
-    """Indented lines that run Python, in the background or not."""
+    """What indented lines run with Python, in the background or not, also by way of another."""
     return [
-        line.split("  #")[0].removesuffix(" &").strip()
+        re.split(r"  #| > | &$", line[line.index("python ") :])[0].strip()
         for line in page.read_text().splitlines()
-        if line.startswith("    python ")
+        if re.match(r" {4,}(python |(docker run|nohup) .*\bpython )", line)
     ]
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def slug(heading: str) -> str:
+    """As GitHub makes it."""
+    return re.sub(r"[^\w\- ]", "", heading.strip().lower()).replace(" ", "-")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=page_name)
 def test_links_lead_somewhere(page: Path) -> None:
-    for target in re.findall(r"\]\(([^)#\s]+)\)", page.read_text()):
+    for target in re.findall(r"\]\(([^)\s]+)\)", page.read_text()):
         if not target.startswith("http"):
-            assert (page.parent / target).exists(), target
+            path, _, anchor = target.partition("#")
+            there = page.parent / path if path else page
+            assert there.exists(), target
+            if anchor:
+                headings = re.findall(r"^#+ (.*)$", there.read_text(), re.MULTILINE)
+                assert anchor in map(slug, headings), target
 
 
 @pytest.mark.parametrize("page", ["README.md", "docs/configuration.md"])
@@ -62,7 +80,7 @@ def test_the_index_table_of_the_readme_is_true() -> None:
         assert [resolved[n] for n in ("critic_lr", "actor_lr", "avg_reward_lr")] == values
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=page_name)
 def test_commands_name_programs_that_exist(page: Path) -> None:
     for command in commands(page):
         program = shlex.split(command)[1]
@@ -70,7 +88,7 @@ def test_commands_name_programs_that_exist(page: Path) -> None:
             assert (ROOT / program).exists(), command
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=page_name)
 def test_main_commands_are_accepted(page: Path, tmp_path: Path) -> None:
     for command in commands(page):
         _, program, *arguments = shlex.split(command)
