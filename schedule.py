@@ -49,6 +49,31 @@ _PATH = click.Path(path_type=Path)
 @click.option("--logs", type=_INDEX, metavar="INDEX", help="The end of a run's log.")
 @click.option("--cancel", is_flag=True, help="Take back what is queued or running.")
 @click.option("--retry-failed", is_flag=True, help="Send also what failed too often.")
+@click.option(
+    "--pilot",
+    type=click.IntRange(min=1),
+    is_flag=False,
+    flag_value=2,
+    metavar="[N]",
+    help="Train N runs (2) for a while, then say what to ask for.",
+)
+@click.option(
+    "--pilot-minutes",
+    type=click.FloatRange(min=0, min_open=True),
+    default=10.0,
+    show_default=True,
+    metavar="M",
+    help="After which a pilot is saved; its runs go on later.",
+)
+@click.option("--usage", is_flag=True, help="Asked for, used, and what to ask for next.")
+@click.option(
+    "--job-hours",
+    type=click.FloatRange(min=0, min_open=True),
+    default=2.0,
+    show_default=True,
+    metavar="H",
+    help="Length of a job that --pilot and --usage aim at.",
+)
 @click.option("--adopt", is_flag=True, help="Give old records their index in an edited grid.")
 def main(
     cluster: Path,
@@ -70,17 +95,28 @@ def main(
     logs: int | None,
     cancel: bool,
     retry_failed: bool,
+    pilot: int | None,
+    pilot_minutes: float,
+    usage: bool,
+    job_hours: float,
     adopt: bool,
 ) -> None:
     from experiment.errors import ConfigError, SweepError
 
     try:
-        from experiment.scheduling.command import Command, Request
+        from experiment.scheduling.command import Request
+        from experiment.scheduling.sizing_command import SizingCommand, Trial
         from experiment.selection import parse_batch
 
         if runs is not None and indices is not None:
             raise ConfigError("--runs and --indices exclude one another")
-        only_one = {"--status": status, "--logs": logs is not None, "--cancel": cancel}
+        only_one = {
+            "--status": status,
+            "--logs": logs is not None,
+            "--cancel": cancel,
+            "--pilot": pilot is not None,
+            "--usage": usage,
+        }
         asked = [name for name, given in only_one.items() if given]
         if len(asked) > 1:
             raise ConfigError(f"{' and '.join(asked)} exclude one another")
@@ -100,17 +136,23 @@ def main(
             retry_failed=retry_failed,
             adopt=adopt,
         )
-        command = Command(request, dry=dry_run or status or logs is not None or cancel)
+        dry = dry_run or status or usage or logs is not None or cancel
+        trial = None if pilot is None else Trial(pilot, pilot_minutes)
+        command = SizingCommand(request, dry=dry, trial=trial)
         if status:
             code = command.status()
         elif logs is not None:
             code = command.logs(logs)
         elif cancel:
             code = command.cancel()
+        elif usage:
+            code = command.usage(job_hours)
         elif emit is not None:
             code = command.emit(emit.absolute())
         elif dry_run:
             code = command.describe()
+        elif trial is not None:
+            code = command.pilot(trial, job_hours)
         else:
             code = command.send(wait=wait)
         sys.exit(code)

@@ -93,6 +93,11 @@ class AgentSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     #: Hyperparameters in which the members of one group must agree; the others may differ.
     STATIC: ClassVar[tuple[str, ...]] = ()
 
+    @property
+    def stores_for(self) -> int:
+        """Timesteps during which the memory of a run grows by what it stores."""
+        return 0
+
     @classmethod
     def group_size(cls, device: str) -> int:
         """How many runs train best together on a device: what `--batch auto` means."""

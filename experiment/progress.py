@@ -81,6 +81,11 @@ class Progress:
             f"{rate:,.0f} steps/s, {_duration(left)} left"
         )
 
+    def ends_at(self, timestep: int) -> None:
+        """Whoever else shows it learns where training ends, which no line need say."""
+        if Progress.reporter is not None:
+            Progress.reporter(self._start, timestep, self.total)
+
     def say(self, text: str) -> None:
         """A line of its own, above the bar where there is one."""
         if self._bar is not None:

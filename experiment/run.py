@@ -268,6 +268,7 @@ class _Session:
                 next_show = now + progress.interval
             if training.stop and not leaving:
                 leaving = True
+                progress.ends_at(training.timestep)  # before saving takes time and memory
                 self._begin_to_leave(now)
             if leaving and (not training.to_save or now >= self.patience):
                 return self._left()
@@ -280,6 +281,7 @@ class _Session:
                 continue
             deadline = min(next_show, next_checkpoint)
             training.advance(deadline, patience=self.patience)
+        progress.ends_at(max(member.timestep for member in training.members))
         return True
 
     def _save_now_or_soon(self, save: Callable[[int], None]) -> None:

@@ -83,6 +83,11 @@ class NeuralSettings(AgentSettings, frozen=True, kw_only=True):
     ] = "xavier_uniform"
     cuda: Annotated[bool, Meta(description="train on the GPU, like --device cuda")] = False
 
+    @property
+    def stores_for(self) -> int:
+        """Until the replay is full: memory is taken as it is written."""
+        return self.replay_capacity
+
 
 class ActorSettings(NeuralSettings, frozen=True, kw_only=True):
     """With a policy network beside the critics."""

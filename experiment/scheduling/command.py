@@ -21,7 +21,7 @@ from experiment.scheduling.sweep import Sweep, open_sweep, refuse_stale_jobs
 from experiment.selection import parse_indices
 from experiment.signals import EXIT_SAVED
 
-_FIRST_WAIT, _LONGEST_WAIT = 2.0, 60.0
+FIRST_WAIT, LONGEST_WAIT = 2.0, 60.0
 
 
 @dataclass(frozen=True)
@@ -94,9 +94,9 @@ class Command:
             )
         return queues
 
-    def _plans(self) -> list[Plan]:
+    def _wish(self) -> Wish:
         request = self.request
-        wish = Wish(
+        return Wish(
             self.cluster,
             request.executable,
             request.base_path,
@@ -105,13 +105,15 @@ class Command:
             request.batch,
             "cuda" if self.cluster.gpus else "cpu",
         )
+
+    def _plans(self) -> list[Plan]:
         if not any(sweep.to_send for sweep in self.sweeps):
             return []
         limits: Limits = self.queues.of(self.cluster.scheduler).limits()
         room = dispatch.room_for(limits, self.cluster, self.queues.jobs)
         plans = []
         for sweep in self.sweeps:
-            plan = dispatch.make_plan(sweep, wish, limits, room)
+            plan = dispatch.make_plan(sweep, self._wish(), limits, room)
             if plan is not None:
                 plans.append(plan)
                 room = None if room is None else room - len(plan.packed.tasks)
@@ -201,10 +203,13 @@ class Command:
         for plan in plans:
             dispatch.send(plan, by)
 
-    def _after_running_here(self) -> int:
+    def _look_again(self) -> None:
         self.dry = True
         self.sweeps = list(self._open(adopt=False))
         self.queues = self._look()
+
+    def _after_running_here(self) -> int:
+        self._look_again()
         for line in report.status_lines(self.sweeps):
             print(line)
         code = self._verdict()
@@ -218,10 +223,10 @@ class Command:
 
     def _wait(self) -> int:
         """Until nothing is queued or running; what had no room is sent when there is."""
-        pause, before = _FIRST_WAIT, ""
+        pause, before = FIRST_WAIT, ""
         while True:
             time.sleep(pause)
-            pause = min(2 * pause, _LONGEST_WAIT)
+            pause = min(2 * pause, LONGEST_WAIT)
             former = {index for sweep in self.sweeps for index in sweep.to_send}
             self.sweeps = list(self._open(adopt=False))
             self.queues = self._look()
@@ -237,7 +242,7 @@ class Command:
             if not fresh:
                 return self._verdict()
             self._hand_over(fresh)
-            pause = _FIRST_WAIT
+            pause = FIRST_WAIT
 
     def _verdict(self) -> int:
         return 1 if any(sweep.held_back for sweep in self.sweeps) else 0

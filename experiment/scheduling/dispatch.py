@@ -37,6 +37,7 @@ class Wish:
         save_dir: as main.py's.
         batch: runs trained together; None for what suits the agent.
         device: "cpu" or "cuda".
+        leave_after: seconds after which the jobs are to save and leave for good.
     """
 
     cluster: Cluster
@@ -46,6 +47,7 @@ class Wish:
     seed_offset: int
     batch: int | None
     device: str
+    leave_after: float | None = None
 
 
 @dataclass(frozen=True)
@@ -168,8 +170,7 @@ def make_plan(sweep: Sweep, wish: Wish, limits: Limits, room: int | None) -> Pla
         for index, history in sweep.histories.items()
         if history.memory or history.time
     }
-    settings = agents.settings_type(sweep.experiment.agent_name)
-    batch = wish.batch or settings.group_size(wish.device)
+    batch = batch_of(sweep, wish)
     largest = cluster.max_array_size or limits.array or _UNLIMITED
     packed = pack(
         sweep.to_send,
@@ -203,8 +204,15 @@ def make_plan(sweep: Sweep, wish: Wish, limits: Limits, room: int | None) -> Pla
         cluster=cluster,
         tasks=packed.ranges(),
         chunks=packed.chunks,
+        leave_after=wish.leave_after,
     )
     return Plan(sweep, sent, packed, later, measured_seconds(sweep))
+
+
+def batch_of(sweep: Sweep, wish: Wish) -> int:
+    """How many runs are trained together."""
+    settings = agents.settings_type(sweep.experiment.agent_name)
+    return wish.batch or settings.group_size(wish.device)
 
 
 def send(plan: Plan, to: Scheduler) -> None:

@@ -21,6 +21,9 @@ Ending = Literal["done", "saved", "failed", "killed", "timeout", "refused", "loc
 #: Endings that count as an attempt that did not work.
 FAILURES: tuple[Ending, ...] = ("failed", "killed", "timeout", "refused")
 
+#: Why a job leaves that was to run for some minutes only.
+PILOT_OVER = "end of the pilot"
+
 
 class Started(msgspec.Struct, frozen=True, tag_field="event", tag="started"):
     """A job begins with a task.
@@ -46,6 +49,10 @@ class Ended(msgspec.Struct, frozen=True, tag_field="event", tag="run", omit_defa
         timesteps: of the environment, all runs together, done in this attempt.
         signal: that ended the process.
         error: last line that it wrote to stderr, of a group that failed.
+        gpu_size: memory of the device in bytes.
+        start: timestep of each run at which this attempt began.
+        resident: last resident size in bytes before it was asked to stop.
+        growth: of that, bytes a timestep.
     """
 
     indices: list[int]
@@ -59,19 +66,25 @@ class Ended(msgspec.Struct, frozen=True, tag_field="event", tag="run", omit_defa
     exit: int | None = None
     signal: int | None = None
     error: str | None = None
+    gpu_size: int = 0
+    start: int = 0
+    resident: int = 0
+    growth: float = 0.0
 
 
 class Left(msgspec.Struct, frozen=True, tag_field="event", tag="left"):
     """The job ends.
 
     Attributes:
-        why: "finished", "time limit", or the name of the signal that asked it to stop.
+        why: "finished", "time limit", PILOT_OVER, or the name of the signal that asked it to stop.
         unfinished: runs that have to go on in another job.
+        memory: largest resident size of the process that started the runs, in bytes.
     """
 
     time: float
     why: str
     unfinished: int
+    memory: int = 0
 
 
 class Progressed(msgspec.Struct, frozen=True, tag_field="event", tag="progress"):

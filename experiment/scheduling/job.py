@@ -10,7 +10,9 @@ no record yet, so a job that is started again goes on. Exit codes: 0 all runs ha
 from __future__ import annotations
 
 import contextlib
+import math
 import os
+import resource
 import socket
 import sys
 import time
@@ -26,10 +28,18 @@ from experiment.bootstrap import ROOT
 from experiment.errors import ConfigError, SweepError
 from experiment.lock import JOB_VARIABLE
 from experiment.scheduling import events, submission
-from experiment.scheduling.events import FAILURES, Ended, Event, Left, Progressed, Started
+from experiment.scheduling.events import (
+    FAILURES,
+    PILOT_OVER,
+    Ended,
+    Event,
+    Left,
+    Progressed,
+    Started,
+)
 from experiment.scheduling.launchers import Command, Devices, Fork, die_with, exit_code_of
 from experiment.scheduling.pool import Child, Launcher, Pool, label_of
-from experiment.scheduling.submission import Submission
+from experiment.scheduling.submission import Chunk, Submission
 from experiment.signals import EXIT_SAVED
 
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
@@ -90,7 +100,7 @@ def run_task(
     happened(Started(time.time(), socket.gethostname(), _job_name(), attempt))
     try:
         launcher, groups = _prepare(sent, task, failed, chunk.slots)
-        limit = chunk.seconds
+        stop_at, stop_why = _end_of_time(sent, chunk, began)
         pool = Pool(
             launcher,
             groups,
@@ -99,16 +109,32 @@ def run_task(
             said=log.say,
             changed=lambda child: _show(watcher, child),
             run_seconds=chunk.run_seconds,
-            stop_at=None if limit is None else began + limit - sent.cluster.save_before,
+            stop_at=stop_at,
+            stop_why=stop_why,
             attempts=sent.cluster.retry.attempts,
         )
         pool.run()
         lost = sum(count for ending, count in pool.endings.items() if ending in FAILURES)
-        happened(Left(time.time(), pool.stopped_by or "finished", pool.unfinished))
+        why, memory = pool.stopped_by or "finished", _own_memory()
+        happened(Left(time.time(), why, pool.unfinished, memory))
     finally:
         writer.close()
         log.close()
-    return Result(len(failed) + lost, pool.unfinished, pool.stopped_by)
+    # a pilot that has told what it was sent for is done
+    unfinished = 0 if pool.stopped_by == PILOT_OVER else pool.unfinished
+    return Result(len(failed) + lost, unfinished, pool.stopped_by)
+
+
+def _end_of_time(sent: Submission, chunk: Chunk, began: float) -> tuple[float | None, str]:
+    """When a job asks its runs to save, and what it then says why it left."""
+    end = math.inf if chunk.seconds is None else began + chunk.seconds - sent.cluster.save_before
+    if sent.leave_after is not None:  # counted from now, when all is imported
+        return min(time.monotonic() + sent.leave_after, end), PILOT_OVER
+    return (None if end == math.inf else end), "time limit"
+
+
+def _own_memory() -> int:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
 def _show(watcher: Callable[[Event | Progressed], None] | None, child: Child) -> None:

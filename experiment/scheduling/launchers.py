@@ -6,6 +6,7 @@ import contextlib
 import ctypes
 import gc
 import os
+import resource
 import shlex
 import signal
 import subprocess
@@ -117,19 +118,53 @@ def die_with(parent: int) -> None:
 def _report_to(descriptor: int) -> None:
     from experiment.progress import Progress
 
+    growth = Growth()
+
     def report(start: int, timestep: int, total: int) -> None:
-        line = msgspec.json.encode(Status(timestep, total, start, _gpu_memory())) + b"\n"
+        memory = _resident()
+        rate = growth.seen(timestep - start, memory)
+        status = Status(timestep, total, start, *_gpu_memory(), memory, rate)
+        line = msgspec.json.encode(status) + b"\n"
         with contextlib.suppress(OSError):  # whoever listened is gone; the run goes on
             os.write(descriptor, line)
 
     Progress.reporter = report
 
 
-def _gpu_memory() -> int:
+def _gpu_memory() -> tuple[int, int]:
+    """(largest allocation, size of the device) in bytes."""
     torch: Any = sys.modules.get("torch")
     if torch is None or not torch.cuda.is_initialized():
+        return 0, 0
+    size = torch.cuda.get_device_properties(torch.cuda.current_device()).total_memory
+    return int(torch.cuda.max_memory_reserved()), int(size)
+
+
+def _resident() -> int:
+    """Bytes of this process in memory now; 0 where /proc does not tell."""
+    try:
+        pages = Path("/proc/self/statm").read_text(encoding="ascii").split()[1]
+    except (OSError, IndexError):
         return 0
-    return int(torch.cuda.max_memory_reserved())
+    return int(pages) * resource.getpagesize()
+
+
+class Growth:
+    """How fast a quantity grows, by the later half of what was seen: beginnings are different."""
+
+    def __init__(self) -> None:
+        # where it stood after so much, and after at least twice as much
+        self._former: tuple[int, int] | None = None
+        self._latter: tuple[int, int] | None = None
+
+    def seen(self, at: int, value: int) -> float:
+        """The growth for each of `at` since about the middle of what was seen; 0 at first."""
+        if at <= 0:
+            return 0.0
+        if self._latter is None or at >= 2 * self._latter[0]:
+            self._former, self._latter = self._latter, (at, value)
+        start = self._former or self._latter
+        return (value - start[1]) / (at - start[0]) if at > start[0] else 0.0
 
 
 class Command:

@@ -49,12 +49,18 @@ class Status(msgspec.Struct, omit_defaults=True):
         timestep, total: of each run of the group.
         start: timestep that it began at.
         gpu_memory: largest allocation so far in bytes.
+        gpu_size: memory of the device in bytes.
+        memory: resident size in bytes.
+        growth: of it, bytes a timestep.
     """
 
     timestep: int = 0
     total: int = 0
     start: int = 0
     gpu_memory: int = 0
+    gpu_size: int = 0
+    memory: int = 0
+    growth: float = 0.0
 
 
 @dataclass
@@ -92,7 +98,7 @@ class Pool:
         children: the processes of this moment.
         waiting: groups that have not started.
         endings: how many runs ended how.
-        stopped_by: why it left early: a signal's name or "time limit".
+        stopped_by: why it left early: a signal's name or `stop_why`.
     """
 
     def __init__(
@@ -106,6 +112,7 @@ class Pool:
         changed: Callable[[Child], None] = lambda child: None,
         run_seconds: float | None = None,
         stop_at: float | None = None,
+        stop_why: str = "time limit",
         attempts: int = 3,
     ) -> None:
         """
@@ -115,6 +122,7 @@ class Pool:
             changed: is told of every status that a process sends.
             run_seconds: after which a group is stopped.
             stop_at: (`time.monotonic`) when the pool asks everything to save and leave.
+            stop_why: what `stopped_by` is then.
             attempts: how often a group is started whose process is killed.
         """
         self.launcher, self.slots = launcher, slots
@@ -125,6 +133,7 @@ class Pool:
         self.stopped_by: str | None = None
         self._ended, self._said, self._changed = ended, said, changed
         self._run_seconds, self._stop_at, self._attempts = run_seconds, stop_at, attempts
+        self._stop_why = stop_why
         self._starts: Counter[int] = Counter()
         self._selector = selectors.DefaultSelector()
 
@@ -266,6 +275,10 @@ class Pool:
                 code if code >= 0 else None,
                 -code if code < 0 else None,
                 child.error[-500:] if ending in ("failed", "refused", "killed") else None,
+                child.last.gpu_size,
+                child.last.start,
+                child.last.memory,
+                child.last.growth,
             )
         )
 
@@ -281,7 +294,7 @@ class Pool:
     def _enforce(self) -> None:
         now = time.monotonic()
         if self._stop_at is not None and now >= self._stop_at:
-            self.stop("time limit")
+            self.stop(self._stop_why)
         for child in self.children.values():
             late = child.deadline is not None and now >= child.deadline
             if child.kill_at is None and (late or self.stopped_by is not None):

@@ -65,6 +65,7 @@ class Submission(msgspec.Struct, frozen=True):
         results: folder of the records.
         tasks: the indices of each task, as ranges.
         batch: runs trained together in one process; None for what suits the agent.
+        leave_after: of a pilot, seconds of training after which jobs save, leave, and stay away.
     """
 
     name: str
@@ -81,6 +82,7 @@ class Submission(msgspec.Struct, frozen=True):
     cluster: Cluster
     tasks: list[str]
     chunks: list[Chunk]
+    leave_after: float | None = None
     format: int = FORMAT
 
     @property
