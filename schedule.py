@@ -22,7 +22,8 @@ interrupted go on where they were saved. It says what that costs, and asks.
 
 \b
 Exit codes: 0 nothing is left to do or all was sent, 1 something failed or could not be sent,
-2 the input cannot be used, 75 interrupted after saving (run it again).
+2 the input cannot be used, 3 another schedule.py was at it, 75 run it again: interrupted after
+saving, or the queue had no room for all.
 """
 
 _INDEX = click.IntRange(min=0, max=2**63 - 1)
@@ -108,18 +109,20 @@ def main(
         from experiment.scheduling.sizing_command import SizingCommand, Trial
         from experiment.selection import parse_batch
 
-        if runs is not None and indices is not None:
-            raise ConfigError("--runs and --indices exclude one another")
-        only_one = {
+        looks = {
             "--status": status,
             "--logs": logs is not None,
             "--cancel": cancel,
-            "--pilot": pilot is not None,
             "--usage": usage,
         }
-        asked = [name for name, given in only_one.items() if given]
-        if len(asked) > 1:
-            raise ConfigError(f"{' and '.join(asked)} exclude one another")
+        for alternatives in (
+            {"--runs": runs is not None, "--indices": indices is not None},
+            looks | {"--emit": emit is not None, "--dry-run": dry_run, "--wait": wait},
+            looks | {"--pilot": pilot is not None, "--wait": wait},
+        ):
+            given = [name for name, is_given in alternatives.items() if is_given]
+            if len(given) > 1:
+                raise ConfigError(f"{' and '.join(given)} exclude one another")
         request = Request(
             cluster=cluster.absolute(),
             executable=executable,
@@ -136,9 +139,8 @@ def main(
             retry_failed=retry_failed,
             adopt=adopt,
         )
-        dry = dry_run or status or usage or logs is not None or cancel
         trial = None if pilot is None else Trial(pilot, pilot_minutes)
-        command = SizingCommand(request, dry=dry, trial=trial)
+        command = SizingCommand(request, trial)
         if status:
             code = command.status()
         elif logs is not None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
-from typing import Any
-
-import gymnasium
-import numpy as np
+from typing import TYPE_CHECKING, Any
 
 from agents.base import AgentRefused, AgentSettings, Transition
+
+if TYPE_CHECKING:  # reading an agent file needs neither
+    import gymnasium
+    import numpy as np
 
 
 class UniformRandomSettings(AgentSettings, frozen=True, kw_only=True):
@@ -35,7 +36,8 @@ class UniformRandom:
         # two copies, so that evaluating does not move the training stream
         self._training, self._evaluation = copy.deepcopy(action_space), copy.deepcopy(action_space)
         _reseed(self._training, rng)
-        self.evaluation_rng = np.random.default_rng(0)
+        self._evaluation.seed(0)
+        self._evaluation_rng = rng  # each evaluation sets its own
 
     @property
     def evaluation_rng(self) -> np.random.Generator:

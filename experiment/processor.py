@@ -8,14 +8,15 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-_THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+#: Environment variables for the threads of numerical libraries.
+THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 _CODE_PATH = "MKL_CBWR"
 
 
 def settle() -> None:
     """To be called before numpy or torch is imported; what the user has set stays as it is."""
     # networks here are small: more threads only get in each other's way, and in other runs'
-    for variable in _THREADS:
+    for variable in THREADS:
         os.environ.setdefault(variable, "1")
     # one path for every shape: a member's bits do not depend on its group
     os.environ.setdefault(_CODE_PATH, _widest_path())

@@ -94,6 +94,19 @@ def unseal(data: bytes | memoryview) -> Sealed:
     return Sealed(int(setting), _read_head(run), run)
 
 
+#: Bytes at the end of a file that `ends_whole` has to see.
+TAIL = _SEAL_SPAN
+
+
+def ends_whole(tail: bytes, size: int) -> bool | None:
+    """Whether a file of `size` bytes that ends in `tail` is as long as its seal says; None when
+    there is no seal, and only `unseal` can tell. Nothing else of the file is looked at."""
+    seal = _SEAL.search(tail)
+    if seal is None:
+        return None
+    return size - len(tail) + seal.start() == int(seal[3]) + len("]}}")
+
+
 def _read_head(run: memoryview) -> Head:
     match = _HEAD.match(run)
     if match is None:

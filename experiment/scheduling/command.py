@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import click
 import msgspec
 
-from experiment.errors import ConfigError
-from experiment.scheduling import dispatch, report
-from experiment.scheduling.backends import Limits
+from experiment.errors import ConfigError, Locked
+from experiment.scheduling import dispatch, report, submission
 from experiment.scheduling.cluster import Cluster, check_cluster, read_cluster
 from experiment.scheduling.dispatch import Plan, Queues, Wish
-from experiment.scheduling.sweep import Sweep, open_sweep, refuse_stale_jobs
+from experiment.scheduling.launchers import program_of
+from experiment.scheduling.sweep import MOST_RUNS, Sweep, open_sweep
 from experiment.selection import parse_indices
 from experiment.signals import EXIT_SAVED
 
@@ -45,54 +46,66 @@ class Request:
 
 
 class Command:
-    """One call of schedule.py, its files read and its folders looked at.
+    """One call of schedule.py, its input checked."""
 
-    Args:
-        dry: nothing is to be changed on disk.
-    """
-
-    def __init__(self, request: Request, *, dry: bool) -> None:
+    def __init__(self, request: Request) -> None:
         self.request = request
         self.cluster = _cluster(request)
-        if not request.base_path.is_dir():
-            raise ConfigError(f"BASE_PATH: {request.base_path}: no such folder")
-        os.chdir(request.base_path)
-        program = Path(request.executable)
-        if program.suffix == ".py" and not program.is_file():
-            raise ConfigError(f"EXECUTABLE: {request.base_path / program}: no such file")
-        self.dry = dry
-        self.sweeps = list(self._open(adopt=request.adopt))
-        self.queues = self._look()
-        refuse_stale_jobs(self.sweeps, self.queues.queued)
+        try:
+            os.chdir(request.base_path)
+        except OSError as error:
+            raise ConfigError(f"BASE_PATH: {request.base_path}: {error.strerror}") from None
+        _refuse_no_program(request.executable)
+        self.wanted = _wanted(request)
+        self.sweeps = self._open()
+        self.queues = Queues(self.sweeps, self.cluster.scheduler)
 
-    def _open(self, *, adopt: bool) -> Iterator[Sweep]:
+    def _open(self) -> list[Sweep]:
         request = self.request
-        wanted = None
-        if request.indices is not None:
-            ranges = parse_indices(request.indices)
-            wanted = sorted({index for part in ranges for index in part})
-        for agent_file in request.agents:
-            yield open_sweep(
+        sweeps: dict[Path, Sweep] = {}
+        for file in request.agents:
+            sweep = open_sweep(
                 request.environment,
-                agent_file,
+                file,
                 request.save_dir,
-                wanted,
+                self.wanted,
                 request.runs,
                 request.seed_offset,
-                adopt=adopt,
-                dry=self.dry,
+            )
+            other = sweeps.setdefault(sweep.folder.path, sweep)
+            if other is not sweep:
+                raise ConfigError(
+                    f"{file}: its results go to {sweep.folder.path}, as those of another agent "
+                    "file do; use another SAVE_DIR for it"
+                )
+        return list(sweeps.values())
+
+    def _look(self, *, adopt: bool, dry: bool, retry_failed: bool = False) -> None:
+        """Finds out how everything stands.
+
+        Args:
+            adopt: carry out an edit of the files.
+            dry: change nothing on disk.
+            retry_failed: take what failed too often for something to send.
+        """
+        for sweep in self.sweeps:
+            sweep.refuse_stale_jobs(self.queues.queued)
+        for sweep in self.sweeps:
+            sweep.settle(adopt=adopt, dry=dry)
+            sweep.look(
+                self.queues.queued,
+                self.queues.accounted,
+                attempts=self.cluster.retry.attempts,
+                retry_failed=retry_failed,
             )
 
-    def _look(self) -> Queues:
-        queues = Queues(self.sweeps, self.cluster.scheduler)
-        for sweep in self.sweeps:
-            sweep.look(
-                queues.queued,
-                queues.accounted,
-                retry_failed=self.request.retry_failed,
-                attempts=self.cluster.retry.attempts,
-            )
-        return queues
+    def _look_as_asked(self, *, dry: bool) -> None:
+        self._look(adopt=self.request.adopt, dry=dry, retry_failed=self.request.retry_failed)
+
+    def _look_again(self) -> None:
+        self.sweeps = self._open()
+        self.queues = Queues(self.sweeps, self.cluster.scheduler)
+        self._look(adopt=False, dry=True)
 
     def _wish(self) -> Wish:
         request = self.request
@@ -109,7 +122,7 @@ class Command:
     def _plans(self) -> list[Plan]:
         if not any(sweep.to_send for sweep in self.sweeps):
             return []
-        limits: Limits = self.queues.of(self.cluster.scheduler).limits()
+        limits = self.queues.of(self.cluster.scheduler).limits(self.cluster)
         room = dispatch.room_for(limits, self.cluster, self.queues.jobs)
         plans = []
         for sweep in self.sweeps:
@@ -123,45 +136,53 @@ class Command:
 
     def describe(self) -> int:
         """`--dry-run`."""
+        self._look_as_asked(dry=True)
         self._say_how_it_stands()
         by = self.queues.of(self.cluster.scheduler)
-        for plan in self._plans():
+        plans = self._plans()
+        for plan in plans:
             for line in [*plan.lines(), *plan.details()]:
                 print(line)
             for name, script in by.scripts(plan.sent).items():
                 print(f"\n--- {name}\n{script}")
+        self._say_what_is_later(plans)
         return 0
 
     def status(self) -> int:
         """`--status`."""
+        self._look(adopt=self.request.adopt, dry=True)
         if sys.stdout.isatty():
             from rich.console import Console
 
             Console().print(report.as_table(self.sweeps))
-        for line in report.status_lines(self.sweeps):
-            print(line)
+            for sweep in self.sweeps:
+                for line in report.details(sweep):
+                    print(f"{sweep.name}:{line}")
+        else:
+            self._say_how_it_stands()
         return 0
 
     def logs(self, index: int) -> int:
         """`--logs INDEX`."""
-        found = False
-        for sweep in self.sweeps:
-            lines = report.log_of(sweep, index)[-40:]
-            found = found or bool(lines)
+        found = {sweep.name: report.log_of(sweep, index)[-40:] for sweep in self.sweeps}
+        for name, lines in found.items():
             if lines:
-                print(f"{sweep.name}, index {index}:", *lines, sep="\n")
-        if not found:
+                print(f"{name}, index {index}:", *lines, sep="\n")
+        if not any(found.values()):
             print(f"no job has said anything of index {index}", file=sys.stderr)
-        return 0 if found else 1
+            return 1
+        return 0
 
     def cancel(self) -> int:
-        """`--cancel`."""
+        """`--cancel`. All jobs of the folders, or with `--indices` those that have one of them."""
+        chosen = None if self.wanted is None else set(self.wanted)
         keys = [
             (one.name, task)
             for sweep in self.sweeps
-            for one in sweep.submissions
+            for one in (*sweep.submissions, *sweep.stale)
             for task in range(len(one.tasks))
             if (one.name, task) in self.queues.queued
+            and (chosen is None or not chosen.isdisjoint(one.indices(task)))
         ]
         if not keys:
             print("nothing is queued or running")
@@ -173,83 +194,95 @@ class Command:
 
     def emit(self, folder: Path) -> int:
         """`--emit DIR`."""
+        self._look_as_asked(dry=False)
         self._say_how_it_stands()
         by = self.queues.of(self.cluster.scheduler)
-        for plan in self._plans():
+        plans = self._plans()
+        for plan in plans:
             for line in plan.lines():
-                print(line.replace(": sends", ": scripts for", 1))
+                print(f"to be sent by hand: {line}")
             for path in dispatch.emit(plan, by, folder).values():
                 print(path)
+        self._say_what_is_later(plans)
         return 0
 
     def send(self, *, wait: bool) -> int:
         """Sends what is missing."""
+        self._look_as_asked(dry=False)
         self._say_how_it_stands()
         plans = self._plans()
         for plan in plans:
             for line in plan.lines():
                 print(line, flush=True)
+        self._say_what_is_later(plans)
         if plans and not self._agreed("go on?"):
             return 1
         self._hand_over(plans)
-        if self.cluster.scheduler == "local":
-            return self._after_running_here() if plans else self._verdict()
-        return self._wait() if wait else self._verdict()
+        if self.cluster.scheduler == "local" and plans:
+            self._look_again()
+            self._say_how_it_stands()
+            return self._verdict()
+        if wait:
+            return self._wait(plans)
+        if any(sweep.held_back for sweep in self.sweeps):
+            return 1
+        return EXIT_SAVED if _left_by(self.sweeps, plans) else 0
 
     # -- how
 
-    def _hand_over(self, plans: list[Plan]) -> None:
+    def _hand_over(self, plans: Sequence[Plan]) -> None:
         by = self.queues.of(self.cluster.scheduler)
         for plan in plans:
+            known = {one.name for one in (*plan.sweep.submissions, *plan.sweep.stale)}
+            if any(one.name not in known for one in submission.all_of(plan.sweep.folder.path)):
+                raise Locked(
+                    f"{plan.sweep.folder.path}: another schedule.py has sent something since this "
+                    "one looked; run it again"
+                )
             dispatch.send(plan, by)
+            jobs = submission.read_jobs(plan.sent).names()
+            if jobs:
+                print(f"{plan.sweep.name}: sent as {', '.join(jobs)}", flush=True)
 
-    def _look_again(self) -> None:
-        self.dry = True
-        self.sweeps = list(self._open(adopt=False))
-        self.queues = self._look()
-
-    def _after_running_here(self) -> int:
-        self._look_again()
-        for line in report.status_lines(self.sweeps):
-            print(line)
-        code = self._verdict()
-        interrupted = any(
-            history.last == "saved" for sweep in self.sweeps for history in sweep.histories.values()
-        )
-        untouched = any(
-            index not in sweep.histories for sweep in self.sweeps for index in sweep.to_send
-        )
-        return EXIT_SAVED if code == 0 and (interrupted or untouched) else code
-
-    def _wait(self) -> int:
+    def _wait(self, plans: Sequence[Plan]) -> int:
         """Until nothing is queued or running; what had no room is sent when there is."""
         pause, before = FIRST_WAIT, ""
+        later = _left_by(self.sweeps, plans)
         while True:
             time.sleep(pause)
             pause = min(2 * pause, LONGEST_WAIT)
-            former = {index for sweep in self.sweeps for index in sweep.to_send}
-            self.sweeps = list(self._open(adopt=False))
-            self.queues = self._look()
+            self._look_again()
             now = "\n".join(report.status_lines(self.sweeps))
             if now != before:
                 print(now, flush=True)
                 before = now
-            if any(sweep.in_hand for sweep in self.sweeps):
-                continue
-            fresh = [
-                plan for plan in self._plans() if former.intersection(_runs_never_tried(plan.sweep))
-            ]
-            if not fresh:
+            tried = [(sweep, list(sweep.to_send)) for sweep in self.sweeps]
+            for sweep in self.sweeps:
+                sweep.to_send = [i for i in sweep.to_send if (sweep.name, i) in later]
+            plans = self._plans()
+            self._hand_over(plans)
+            later = _left_by(self.sweeps, plans)
+            if plans:
+                pause = FIRST_WAIT
+            elif not later and not any(sweep.in_hand for sweep in self.sweeps):
+                for sweep, indices in tried:
+                    sweep.to_send = indices
                 return self._verdict()
-            self._hand_over(fresh)
-            pause = FIRST_WAIT
 
     def _verdict(self) -> int:
-        return 1 if any(sweep.held_back for sweep in self.sweeps) else 0
+        """When all that was sent has ended."""
+        if any(sweep.held_back or report.failures(sweep) for sweep in self.sweeps):
+            return 1
+        return EXIT_SAVED if any(sweep.to_send for sweep in self.sweeps) else 0
 
     def _say_how_it_stands(self) -> None:
         for line in report.status_lines(self.sweeps):
-            print(line)
+            print(line, flush=True)
+
+    def _say_what_is_later(self, plans: Sequence[Plan]) -> None:
+        later = _left_by(self.sweeps, plans)
+        if later:
+            print(f"{len(later):,} more runs have no room in the queue: run it again, or --wait")
 
     def _agreed(self, question: str) -> bool:
         if self.request.yes:
@@ -259,8 +292,12 @@ class Command:
         return click.confirm(question, default=False)
 
 
-def _runs_never_tried(sweep: Sweep) -> list[int]:
-    return [index for index in sweep.to_send if index not in sweep.histories]
+def _left_by(sweeps: Sequence[Sweep], plans: Sequence[Plan]) -> set[tuple[str, int]]:
+    """(sweep, index) of what is to be sent, and is not in the plans."""
+    left = {(sweep.name, index) for sweep in sweeps for index in sweep.to_send}
+    for plan in plans:
+        left -= {(plan.sweep.name, index) for task in plan.packed.tasks for index in task}
+    return left
 
 
 def _cluster(request: Request) -> Cluster:
@@ -271,3 +308,27 @@ def _cluster(request: Request) -> Cluster:
     if not request.gpus:
         changed |= {"gpuType": None, "runsPerGpu": 1}
     return check_cluster(changed, f"{request.cluster} with --gpu {request.gpus}")
+
+
+def _refuse_no_program(executable: str) -> None:
+    """Before a thousand jobs find out."""
+    try:
+        words = program_of(executable)
+    except ValueError as error:  # a quotation mark without its other
+        raise ConfigError(f"EXECUTABLE: {executable!r}: {str(error).lower()}") from None
+    if not words:
+        raise ConfigError("EXECUTABLE is empty; main.py is one")
+    if executable.endswith(".py") and not Path(executable).is_file():
+        raise ConfigError(f"EXECUTABLE: {Path(executable).absolute()}: no such file")
+    if shutil.which(words[0]) is None:
+        raise ConfigError(f"EXECUTABLE: {words[0]}: no such program")
+
+
+def _wanted(request: Request) -> list[int] | None:
+    """What `--indices` says, if it is given."""
+    if request.indices is None:
+        return None
+    ranges = parse_indices(request.indices)
+    if sum(part.stop - part.start for part in ranges) > MOST_RUNS:
+        raise ConfigError(f"--indices: more than {MOST_RUNS:,} runs; take a part of them at a time")
+    return sorted({index for part in ranges for index in part})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import statistics
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -12,13 +13,22 @@ import msgspec
 
 import agents
 from experiment import record
-from experiment.errors import StorageError
+from experiment.files import storage
+from experiment.lock import Lock, held
 from experiment.scheduling import events, submission
-from experiment.scheduling.backends import Accounted, Limits, Queued, Scheduler, TaskKey, scheduler
+from experiment.scheduling.backends import (
+    Accounted,
+    Limits,
+    Queued,
+    Scheduler,
+    TaskKey,
+    log_folder,
+    scheduler,
+)
 from experiment.scheduling.cluster import Cluster
 from experiment.scheduling.events import Ended
 from experiment.scheduling.packing import Packed, core_hours, pack
-from experiment.scheduling.ranges import write_ranges
+from experiment.scheduling.ranges import brief
 from experiment.scheduling.submission import Submission
 from experiment.scheduling.sweep import Sweep
 from experiment.scheduling.table import clock
@@ -55,14 +65,12 @@ class Plan:
     """What one sweep is about to send.
 
     Attributes:
-        later: runs that wait for a free place in the queue.
         measured: seconds of a run, where some have run.
     """
 
     sweep: Sweep
     sent: Submission
     packed: Packed
-    later: int
     measured: float | None
 
     @property
@@ -85,17 +93,17 @@ class Plan:
 
     def lines(self) -> Iterator[str]:
         """As a person reads it before saying yes."""
-        tasks = len(self.packed.tasks)
-        yield (
-            f"{self.sweep.name}: sends {self.runs:,} runs in {tasks:,} "
-            f"{'job' if tasks == 1 else 'jobs'}: {self.cost()}"
-        )
-        if self.later:
-            yield f"  {self.later:,} more when there is room in the queue: run it again, or --wait"
+        tasks, runs = len(self.packed.tasks), f"{self.runs:,} run{'s' * (self.runs != 1)}"
+        if self.sent.scheduler == "local":
+            at_once = max(chunk.slots for chunk in self.packed.chunks)
+            how = f"trains {runs} here, {at_once:,} at once"
+        else:
+            how = f"sends {runs} in {tasks:,} job{'s' * (tasks != 1)}"
+        yield f"{self.sweep.name}: {how}: {self.cost()}"
 
     def details(self) -> Iterator[str]:
         """What a dry run adds."""
-        yield f"  indices: {_brief(write_ranges(sorted(self.sweep.to_send)))}"
+        yield f"  indices: {brief(sorted(i for task in self.packed.tasks for i in task), 90)}"
         for number, chunk in enumerate(self.packed.chunks):
             memory = f", {chunk.memory // 2**20:,} MiB a core" if chunk.memory else ""
             limit = f", {clock(chunk.seconds)}" if chunk.seconds else ""
@@ -104,7 +112,7 @@ class Plan:
             first = self.packed.tasks[chunk.first]
             yield (
                 f"  {self.sent.job_name(number)}: {chunk.count:,} x {chunk.cores} cores{gpus}"
-                f"{memory}{limit}{at_once}; the first takes {_brief(write_ranges(sorted(first)))}"
+                f"{memory}{limit}{at_once}; the first takes {brief(sorted(first), 90)}"
             )
 
 
@@ -112,17 +120,19 @@ def _hours(hours: float) -> str:
     return f"{hours:,.0f}" if hours >= 10 else f"{hours:.2g}"
 
 
-def _brief(text: str) -> str:
-    return text if len(text) <= 90 else f"{text[:80]}... ({text.count(',') + 1:,} ranges)"
-
-
 class Queues:
-    """All schedulers that the submissions of some sweeps were sent to, asked once each."""
+    """All schedulers that the submissions of some sweeps were sent to, asked once each.
+
+    Attributes:
+        queued: what waits or runs.
+        accounted: how what is no longer there ended.
+        jobs: how many jobs of all kinds this user has at the scheduler `also`.
+    """
 
     def __init__(self, sweeps: Sequence[Sweep], also: str) -> None:
         self._by_name: dict[str, list[Submission]] = {also: []}
         for sweep in sweeps:
-            for one in sweep.submissions:
+            for one in (*sweep.submissions, *sweep.stale):
                 self._by_name.setdefault(one.scheduler, []).append(one)
         self._schedulers = {name: scheduler(name) for name in self._by_name}
         self.queued: dict[TaskKey, Queued] = {}
@@ -131,7 +141,7 @@ class Queues:
         self._owner: dict[TaskKey, str] = {}
         for name, sent in self._by_name.items():
             found, jobs = self._schedulers[name].queued(sent)
-            self.queued |= found
+            self.queued |= _being_sent(sent) | found
             self._owner |= dict.fromkeys(found, name)
             if name == also:
                 self.jobs = jobs
@@ -146,20 +156,30 @@ class Queues:
         """Takes back what of these waits or runs; returns how much that was."""
         jobs: dict[str, list[Queued]] = {}
         for key in keys:
-            if key in self.queued:
+            if key in self._owner:
                 jobs.setdefault(self._owner[key], []).append(self.queued[key])
         for name, mine in jobs.items():
             self._schedulers[name].cancel(mine)
         return sum(map(len, jobs.values()))
 
 
+def _being_sent(sent: Iterable[Submission]) -> dict[TaskKey, Queued]:
+    """What another schedule.py is handing over, which the scheduler may not know of yet."""
+    return {
+        (one.name, task): Queued("", "queued", "schedule.py is sending it")
+        for one in sent
+        if held(one.sender_path)
+        for task in range(len(one.tasks))
+    }
+
+
 def make_plan(sweep: Sweep, wish: Wish, limits: Limits, room: int | None) -> Plan | None:
-    """How the missing runs of a sweep go into jobs; None when there are none.
+    """How the missing runs of a sweep go into jobs, as far as there is room; None when none do.
 
     Args:
         room: jobs that may still be queued; None for any number.
     """
-    if not sweep.to_send:
+    if not sweep.to_send or room == 0:
         return None
     cluster = wish.cluster
     if cluster.scheduler == "local":  # one job, which feeds its slots until nothing is left
@@ -172,23 +192,20 @@ def make_plan(sweep: Sweep, wish: Wish, limits: Limits, room: int | None) -> Pla
     }
     batch = batch_of(sweep, wish)
     largest = cluster.max_array_size or limits.array or _UNLIMITED
-    packed = pack(
-        sweep.to_send,
-        cluster,
-        batch,
-        largest_array=largest,
-        shape_of=sweep.shape_of,
-        needs=needs,
-    )
-    later = 0
-    if room is not None and len(packed.tasks) > room:
-        later = sum(map(len, packed.tasks[room:]))
-        if room == 0:
-            return None
-        now = [index for task in packed.tasks[:room] for index in task]
-        packed = pack(
-            now, cluster, batch, largest_array=largest, shape_of=sweep.shape_of, needs=needs
+
+    def packed_from(indices: Iterable[int]) -> Packed:
+        return pack(
+            indices,
+            cluster,
+            batch,
+            largest_array=largest,
+            shape_of=sweep.shape_of,
+            needs=needs,
         )
+
+    packed = packed_from(sweep.to_send)
+    if room is not None and len(packed.tasks) > room:
+        packed = packed_from(index for task in packed.tasks[:room] for index in task)
     sent = Submission(
         name=submission.new_name(),
         scheduler=cluster.scheduler,
@@ -206,7 +223,7 @@ def make_plan(sweep: Sweep, wish: Wish, limits: Limits, room: int | None) -> Pla
         chunks=packed.chunks,
         leave_after=wish.leave_after,
     )
-    return Plan(sweep, sent, packed, later, measured_seconds(sweep))
+    return Plan(sweep, sent, packed, measured_seconds(sweep))
 
 
 def batch_of(sweep: Sweep, wish: Wish) -> int:
@@ -222,9 +239,17 @@ def send(plan: Plan, to: Scheduler) -> None:
         SchedulerError: refused.
         StorageError: the folder cannot be written to.
     """
+    with _written(plan):
+        to.send(plan.sent)
+
+
+@contextlib.contextmanager
+def _written(plan: Plan) -> Iterator[None]:
+    """The folder of a submission is there, and for the time being its sender lives."""
     plan.sweep.folder.create()
-    submission.write(plan.sent, dict(plan.sweep.experiment.files))
-    to.send(plan.sent)
+    with Lock(plan.sent.sender_path, f"the submission {plan.sent.folder}"):
+        submission.write(plan.sent, plan.sweep.experiment.files)
+        yield
 
 
 def measured_seconds(sweep: Sweep) -> float | None:
@@ -266,16 +291,14 @@ def emit(plan: Plan, by: Scheduler, folder: Path) -> Mapping[str, Path]:
     Raises:
         StorageError: the folder cannot be written to.
     """
-    plan.sweep.folder.create()
-    submission.write(plan.sent, dict(plan.sweep.experiment.files))
     written = {}
-    try:
+    with _written(plan), storage(f"{folder}: cannot be written"):
         folder.mkdir(parents=True, exist_ok=True)
+        # a scheduler starts no job whose output has no place
+        log_folder(plan.sent).mkdir(parents=True, exist_ok=True)
         for name, content in by.scripts(plan.sent).items():
             path = folder / name
             path.write_text(content, encoding="utf-8")
             path.chmod(0o755)
             written[name] = path
-    except OSError as error:
-        raise StorageError(f"{folder}: cannot be written: {error.strerror}") from None
     return written

@@ -12,6 +12,8 @@ from typing import Literal
 
 import msgspec
 
+from experiment.files import storage
+
 #: How a group of runs ended. "done": every run has its record. "saved": asked to stop, goes on
 #: from its checkpoint. "failed": by an error. "killed": by a signal that was not ours. "timeout":
 #: its time (`runTimeout`) was up. "refused": input that cannot be used. "locked": another process
@@ -48,11 +50,12 @@ class Ended(msgspec.Struct, frozen=True, tag_field="event", tag="run", omit_defa
         gpu_memory: largest allocation on the device in bytes.
         timesteps: of the environment, all runs together, done in this attempt.
         signal: that ended the process.
-        error: last line that it wrote to stderr, of a group that failed.
+        error: last line that it wrote, of a group that failed; of one that was killed, the signal.
         gpu_size: memory of the device in bytes.
         start: timestep of each run at which this attempt began.
         resident: last resident size in bytes before it was asked to stop.
         growth: of that, bytes a timestep.
+        again: whether the job starts its runs once more, so that nothing is settled yet.
     """
 
     indices: list[int]
@@ -70,6 +73,7 @@ class Ended(msgspec.Struct, frozen=True, tag_field="event", tag="run", omit_defa
     start: int = 0
     resident: int = 0
     growth: float = 0.0
+    again: bool = False
 
 
 class Left(msgspec.Struct, frozen=True, tag_field="event", tag="left"):
@@ -108,16 +112,21 @@ _decoder: msgspec.json.Decoder[Event] = msgspec.json.Decoder(Event)
 
 
 class Writer:
-    """Appends events to a file."""
+    """Appends events to a file. On a full disk events are lost, for which no run is to stop."""
 
     def __init__(self, path: Path) -> None:
-        self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
-        if not _ends_a_line(path):  # the job before this one was killed while it wrote
-            os.write(self._descriptor, b"\n")
+        with storage(f"{path}: cannot be written"):
+            self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
+            # the job before this one may have been killed while it wrote
+            self._torn = not _ends_a_line(path)
 
     def write(self, event: Event) -> None:
         """One more line."""
-        os.write(self._descriptor, _encoder.encode(event) + b"\n")
+        line = (b"\n" if self._torn else b"") + _encoder.encode(event) + b"\n"
+        try:
+            self._torn = os.write(self._descriptor, line) < len(line)
+        except OSError:
+            self._torn = True
 
     def close(self) -> None:
         """No more events."""

@@ -53,24 +53,46 @@ class Fork:
 
     Args:
         work: trains a group and returns an exit code.
+        warm_up: loads what training an index needs that nothing has loaded yet.
     """
 
-    def __init__(self, work: Callable[[Sequence[int]], int], devices: Devices) -> None:
-        self._work, self._devices = work, devices
-        gc.collect()
-        gc.freeze()  # else the first collection in a child copies every page that holds objects
+    def __init__(
+        self,
+        work: Callable[[Sequence[int]], int],
+        devices: Devices,
+        warm_up: Callable[[int], None],
+    ) -> None:
+        self._work, self._devices, self._warm_up = work, devices, warm_up
+        self._is_warm = False
+        _freeze()
+
+    def succeeded(self, group: Sequence[int]) -> None:
+        """As `Launcher.succeeded`. Not before a run has shown that it does not take its process
+        with it; and if fewer run than have a place, nothing is gained."""
+        if not self._is_warm:
+            self._is_warm = True
+            with contextlib.suppress(Exception):
+                self._warm_up(group[0])
+            _freeze()
 
     def start(self, group: Sequence[int], slot: int, output: int, status: int) -> int:
         """As `Launcher.start`."""
         parent = os.getpid()
         sys.stdout.flush()
         sys.stderr.flush()
-        pid = os.fork()
+        # a signal that comes before the child has handlers of its own waits until it has
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
+        try:
+            pid = os.fork()
+        finally:
+            if os.getpid() == parent:
+                signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         if pid:
             return pid
         code = 1
         try:
             _become_child(parent, output)
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
             os.environ.update(self._devices.environment(slot))
             _report_to(status)
             code = self._train(group)
@@ -90,6 +112,12 @@ class Fork:
             return error.exit_code
 
 
+def _freeze() -> None:
+    """Else the first collection in a child copies every page that holds objects."""
+    gc.collect()
+    gc.freeze()
+
+
 def _become_child(parent: int, output: int) -> None:
     """What `exec` would do: no signal handler, no file of the parent but those that are meant."""
     signal.set_wakeup_fd(-1)
@@ -97,7 +125,8 @@ def _become_child(parent: int, output: int) -> None:
         # the run installs its own; until then only the pool's own signal may end it
         ending = signal.SIG_DFL if number == signal.SIGTERM else signal.SIG_IGN
         signal.signal(number, ending)
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    for number in (signal.SIGCHLD, signal.SIGCONT):
+        signal.signal(number, signal.SIG_DFL)
     die_with(parent)
     null = os.open(os.devnull, os.O_RDONLY)
     os.dup2(null, 0)
@@ -189,10 +218,8 @@ class Command:
             options["--batch"] = len(group)
         if sent.cluster.checkpoint_minutes is not None:
             options["--checkpoint-minutes"] = sent.cluster.checkpoint_minutes
-        program = sent.executable
-        start = [program] if Path(program).suffix == ".py" else shlex.split(program)
         words = [str(word) for pair in options.items() for word in pair]
-        return [sys.executable, *start, *words]
+        return [*program_of(sent.executable), *words]
 
     def start(self, group: Sequence[int], slot: int, output: int, status: int) -> int:
         """As `Launcher.start`. Such a program tells nothing while it runs."""
@@ -207,6 +234,16 @@ class Command:
         )
         process.returncode = 0  # the pool waits for it; subprocess must not
         return process.pid
+
+    def succeeded(self, group: Sequence[int]) -> None:
+        """As `Launcher.succeeded`."""
+
+
+def program_of(executable: str) -> list[str]:
+    """The words that start it: a file of Python, or a command as in a shell."""
+    if executable.endswith(".py"):
+        return [sys.executable, executable]
+    return shlex.split(executable)
 
 
 def exit_code_of(outcomes: Sequence[object]) -> int:

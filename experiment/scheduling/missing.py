@@ -8,12 +8,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from experiment import record
+from experiment.errors import StorageError
 from experiment.folder import ResultFolder
 from experiment.lock import held
-
-_TAIL = 160
-_END = re.compile(rb',"xxh3":"[0-9a-f]{16}"\}\}\n\Z')
-_SPAN = re.compile(rb'"run":\[\d+,(\d+)\],"xxh3"')
 
 
 @dataclass
@@ -26,7 +23,7 @@ class Records:
     """
 
     whole: set[int] = field(default_factory=set)
-    torn: list[int] = field(default_factory=list)
+    torn: set[int] = field(default_factory=set)
 
 
 def records(folder: ResultFolder) -> Records:
@@ -34,23 +31,30 @@ def records(folder: ResultFolder) -> Records:
 
     A record is taken for whole when it ends in its seal and is as long as the seal says; its
     checksum is for `combine.py`, which reads it all.
+
+    Raises:
+        StorageError: the folder or a record cannot be read.
     """
     found = Records()
-    prefix = f"{folder.manifest.stem}_data_"
+    named = re.compile(re.escape(folder.manifest.stem) + r"_data_(0|[1-9][0-9]*)\.json")
     try:
-        names = os.listdir(folder.path)  # noqa: PTH208 - names, a million of them
-        place = os.open(folder.path, os.O_RDONLY)
+        place = os.open(folder.path, os.O_RDONLY | os.O_DIRECTORY)
     except FileNotFoundError:
         return found
-    start = len(prefix)
+    except OSError as error:
+        raise StorageError(f"{folder.path}: cannot be read: {error.strerror}") from None
     try:
-        for name in names:
-            number = name[start:-5]
-            if name.startswith(prefix) and name.endswith(".json") and number.isdecimal():
-                if _is_whole(name, place):
-                    found.whole.add(int(number))
-                else:
-                    found.torn.append(int(number))
+        for name in os.listdir(place):  # noqa: PTH208 - names, a million of them
+            match = named.fullmatch(name)
+            if match:
+                try:
+                    (found.whole if _is_whole(name, place) else found.torn).add(int(match[1]))
+                except FileNotFoundError:
+                    continue  # moved since the folder was listed
+                except OSError as error:
+                    raise StorageError(
+                        f"{folder.path / name}: cannot be read: {error.strerror}"
+                    ) from None
     finally:
         os.close(place)
     return found
@@ -60,17 +64,15 @@ def _is_whole(name: str, place: int) -> bool:
     descriptor = os.open(name, os.O_RDONLY, dir_fd=place)
     try:
         size = os.fstat(descriptor).st_size
-        tail = os.pread(descriptor, _TAIL, max(0, size - _TAIL))
-        span = _SPAN.search(tail)
-        if span is not None and _END.search(tail):
-            # the seal follows the run and three closing brackets
-            return size - len(tail) + tail.rindex(b',"seal":') == int(span[1]) + 3
-        record.unseal(os.pread(descriptor, size, 0))  # written by another program
-    except (record.BadRecord, ValueError):
+        tail = os.pread(descriptor, record.TAIL, max(0, size - record.TAIL))
+        whole = record.ends_whole(tail, size)
+        if whole is None:
+            record.unseal(os.pread(descriptor, size, 0))  # written by another program, or torn
+        return whole is not False
+    except record.BadRecord:
         return False
     finally:
         os.close(descriptor)
-    return True
 
 
 def being_run(folder: ResultFolder) -> set[str]:
@@ -85,14 +87,13 @@ def without(wanted: Iterable[int], *known: set[int]) -> Iterator[int]:
 
 def locked_indices(folder: ResultFolder, candidates: Iterable[int], names: set[str]) -> set[int]:
     """Those of the candidates whose `Run.name` is among the names."""
-    if not names:
-        return set()
     seeds = {int(name.rpartition("-")[2]) for name in names}
     offset, grid = folder.manifest.seed_offset, folder.manifest.grid
-    found = set()
+    found: set[int] = set()
     for index in candidates:
+        if len(found) == len(names):
+            break
+        # the seed is cheap, and most candidates have another
         if index // grid.size + offset in seeds and folder.run(index).name in names:
             found.add(index)
-            if len(found) == len(names):
-                break
     return found

@@ -95,7 +95,7 @@ def _chunk(first: int, count: int, slots: int, cluster: Cluster, need: Need) -> 
         seconds = capped(seconds, need.time, cluster.retry.time_cap_seconds)
     run_seconds = cluster.run_time_limit
     if run_seconds is not None:
-        run_seconds = math.ceil(run_seconds * need.time)
+        run_seconds = capped(run_seconds, need.time, seconds)
     cores = math.ceil(cluster.core_count * slots / cluster.slots)
     gpus = math.ceil(slots / cluster.runs_per_gpu) if cluster.gpus else 0
     return Chunk(first, count, slots, cores, gpus, memory, seconds, run_seconds)
@@ -111,11 +111,16 @@ def share_throttle(chunks: Sequence[Chunk], together: int | None) -> list[Chunk]
     """Divides the number of tasks that may run at once among the chunks, at least one each."""
     if together is None:
         return list(chunks)
-    total = sum(chunk.count for chunk in chunks)
-    return [
-        msgspec.structs.replace(chunk, parallel=max(1, together * chunk.count // total))
-        for chunk in chunks
-    ]
+    # beyond its first task, each chunk gets its part of what is left, rounded so that the sum fits
+    others = sum(chunk.count - 1 for chunk in chunks)
+    left = max(0, min(together - len(chunks), others))
+    shared, before = [], 0
+    for chunk in chunks:
+        after = before + chunk.count - 1
+        more = left * after // others - left * before // others if others else 0
+        shared.append(msgspec.structs.replace(chunk, parallel=1 + more))
+        before = after
+    return shared
 
 
 def core_hours(chunks: Iterable[Chunk]) -> float | None:

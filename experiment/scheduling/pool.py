@@ -6,26 +6,28 @@ The pool starts, watches and stops processes. What they do is a launcher's busin
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import resource
 import selectors
 import signal
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from types import FrameType
 from typing import Protocol
 
 import msgspec
 
-from experiment.scheduling.events import Ended, Ending
+from experiment.scheduling.events import FAILURES, Ended, Ending
 from experiment.scheduling.ranges import write_ranges
-from experiment.signals import EXIT_SAVED, STOP_SIGNALS
+from experiment.scheduling.stopping import StopSignals
+from experiment.signals import EXIT_SAVED
 
 #: How long a process that was asked to stop may take before it is killed.
 GRACE_SECONDS = 60.0
 _ENDINGS: dict[int, Ending] = {0: "done", 2: "refused", 3: "locked", EXIT_SAVED: "saved"}
+_LONGEST_LINE = 65536
 
 
 class Launcher(Protocol):
@@ -38,7 +40,14 @@ class Launcher(Protocol):
             slot: which of the places side by side; decides on the GPU.
             output: file descriptor for what the process prints.
             status: file descriptor for lines of `Status`.
+
+        Raises:
+            OSError: no such program, no more processes...
         """
+        ...
+
+    def succeeded(self, group: Sequence[int]) -> None:
+        """Hears that the runs of `group` ended well, and that others wait."""
         ...
 
 
@@ -73,7 +82,7 @@ class Child:
     started: float
     output: int
     status: int
-    deadline: float | None  # of the runs
+    deadline: float  # of the runs
     kill_at: float | None = None  # once it was asked to stop
     timed_out: bool = False
     last: Status = field(default_factory=Status)
@@ -94,10 +103,14 @@ def label_of(group: Sequence[int]) -> str:
 class Pool:
     """Runs groups on `slots` places until all have ended or it is asked to stop.
 
+    A group that does not work is taken apart: each of its runs is started alone, so that only
+    those fail whose fault it is.
+
     Attributes:
         children: the processes of this moment.
         waiting: groups that have not started.
-        endings: how many runs ended how.
+        endings: how many runs ended how, for good.
+        unfinished: runs that were left before their end.
         stopped_by: why it left early: a signal's name or `stop_why`.
     """
 
@@ -106,6 +119,7 @@ class Pool:
         launcher: Launcher,
         groups: Iterable[Sequence[int]],
         slots: int,
+        signals: StopSignals,
         *,
         ended: Callable[[Ended], None],
         said: Callable[[str, str], None],
@@ -131,74 +145,52 @@ class Pool:
         self.endings: Counter[Ending] = Counter()
         self.unfinished = 0
         self.stopped_by: str | None = None
-        self._ended, self._said, self._changed = ended, said, changed
-        self._run_seconds, self._stop_at, self._attempts = run_seconds, stop_at, attempts
-        self._stop_why = stop_why
-        self._starts: Counter[int] = Counter()
+        self._signals, self._ended, self._said, self._changed = signals, ended, said, changed
+        self._run_seconds = math.inf if run_seconds is None else run_seconds
+        self._stop_at = math.inf if stop_at is None else stop_at
+        self._stop_why, self._attempts = stop_why, attempts
+        self._starts: Counter[tuple[int, ...]] = Counter()
         self._selector = selectors.DefaultSelector()
 
     def run(self) -> None:
-        """To the end. Meanwhile the pool handles the stop signals."""
-        with self._signals():
+        """To the end."""
+        with self._selector:
+            self._selector.register(self._signals.wakeup, selectors.EVENT_READ, None)
+            self._look_at_the_clock()
+            self._fill()
             while self.children or (self.waiting and self.stopped_by is None):
-                self._fill()
                 for key, _ in self._selector.select(self._patience()):
                     self._read(key)
                 self._reap()
-                self._enforce()
+                self._look_at_the_clock()
+                self._fill()
         self.unfinished += sum(map(len, self.waiting))
-
-    def stop(self, why: str) -> None:
-        """Asks every process to save and leave; starts no more."""
-        if self.stopped_by is None:
-            self.stopped_by = why
-
-    # -- signals
-
-    @contextlib.contextmanager
-    def _signals(self) -> Iterator[None]:
-        wakeup, write_end = os.pipe()
-        for descriptor in (wakeup, write_end):
-            os.set_blocking(descriptor, False)
-        self._selector.register(wakeup, selectors.EVENT_READ, None)
-        before = {number: signal.signal(number, self._handle) for number in STOP_SIGNALS}
-        before[signal.SIGCHLD] = signal.signal(signal.SIGCHLD, lambda number, frame: None)
-        former = signal.set_wakeup_fd(write_end, warn_on_full_buffer=False)
-        try:
-            yield
-        finally:
-            signal.set_wakeup_fd(former)
-            for number, handler in before.items():
-                signal.signal(number, handler)
-            self._selector.close()
-            os.close(wakeup)
-            os.close(write_end)
-
-    def _handle(self, number: int, frame: FrameType | None) -> None:
-        self.stop(signal.Signals(number).name)
 
     # -- starting
 
     def _fill(self) -> None:
-        free = set(range(self.slots)) - {child.slot for child in self.children.values()}
-        while free and self.waiting and self.stopped_by is None:
-            slot = min(free)
-            free.remove(slot)
-            self._start(self.waiting.popleft(), slot)
+        while self.waiting and self.stopped_by is None:
+            free = set(range(self.slots)) - {child.slot for child in self.children.values()}
+            if not free:
+                return
+            self._start(self.waiting.popleft(), min(free))
 
     def _start(self, group: list[int], slot: int) -> None:
+        now = time.monotonic()
         output, output_end = os.pipe()
         status, status_end = os.pipe()
+        child = Child(group, slot, 0, now, output, status, now + self._run_seconds)
         try:
-            pid = self.launcher.start(group, slot, output_end, status_end)
+            child.pid = self.launcher.start(group, slot, output_end, status_end)
+        except OSError as error:
+            child.error = f"cannot be started: {error}"
+            self._close(child, "failed", 1, None)
+            return
         finally:
             os.close(output_end)
             os.close(status_end)
-        now = time.monotonic()
-        deadline = now + self._run_seconds if self._run_seconds is not None else None
-        child = Child(group, slot, pid, now, output, status, deadline)
-        self.children[pid] = child
-        self._starts[group[0]] += 1
+        self.children[child.pid] = child
+        self._starts[tuple(group)] += 1
         for descriptor in (output, status):
             os.set_blocking(descriptor, False)
             self._selector.register(descriptor, selectors.EVENT_READ, child)
@@ -215,24 +207,25 @@ class Pool:
             self._selector.unregister(key.fd)
 
     def _take(self, child: Child, descriptor: int) -> bool:
-        """Reads what there is; False at the end of the file."""
-        try:
-            data = os.read(descriptor, 65536)
-        except BlockingIOError:
-            return True
+        """Reads once; False at the end of the file."""
+        data = os.read(descriptor, 65536)
         *lines, rest = (child.pending.get(descriptor, b"") + data).split(b"\n")
-        if not data and rest:
-            lines, rest = [rest], b""
+        if not data or len(rest) > _LONGEST_LINE:
+            lines, rest = [*lines, rest], b""
         child.pending[descriptor] = rest
         for line in lines:
-            if descriptor == child.status:
-                with contextlib.suppress(msgspec.DecodeError):
-                    child.last = msgspec.json.decode(line, type=Status)
-                    self._changed(child)
-            elif text := line.decode("utf-8", "replace").rstrip():
-                child.error = text
-                self._said(child.label, text)
+            self._hear(child, descriptor, line)
         return bool(data)
+
+    def _hear(self, child: Child, descriptor: int, line: bytes) -> None:
+        if descriptor == child.status:
+            with contextlib.suppress(msgspec.DecodeError):
+                child.last = msgspec.json.decode(line, type=Status)
+                self._changed(child)
+        # of a line that was written over, as progress bars are, what was to be seen at last
+        elif text := line.decode("utf-8", "replace").rstrip().rpartition("\r")[2]:
+            child.error = text
+            self._said(child.label, text)
 
     # -- ending
 
@@ -240,36 +233,51 @@ class Pool:
         for pid in list(self.children):
             done, state, usage = os.wait4(pid, os.WNOHANG)
             if done:
-                self._end(self.children.pop(pid), os.waitstatus_to_exitcode(state), usage)
+                child = self.children.pop(pid)
+                self._drain(child)
+                code = os.waitstatus_to_exitcode(state)
+                self._close(child, self._ending_of(child, code), code, usage)
 
-    def _end(self, child: Child, code: int, usage: resource.struct_rusage) -> None:
+    def _drain(self, child: Child) -> None:
+        """Takes what an ended process has written; processes of its own may still hold the end."""
         for descriptor in (child.output, child.status):
-            while descriptor in self._selector.get_map():
-                before = child.pending.get(descriptor)
-                if not self._take(child, descriptor) or child.pending[descriptor] == before:
-                    self._selector.unregister(descriptor)
-            os.close(descriptor)
-        ending = self._ending_of(child, code)
-        again = (
-            ending == "killed"
-            and self.stopped_by is None
-            and self._starts[child.group[0]] < self._attempts
-        )
-        if again:
-            self.waiting.append(child.group)
+            if descriptor in self._selector.get_map():
+                self._selector.unregister(descriptor)
+                with contextlib.suppress(BlockingIOError):
+                    while self._take(child, descriptor):
+                        pass
+                self._hear(child, descriptor, child.pending.get(descriptor, b""))
+
+    def _close(
+        self, child: Child, ending: Ending, code: int, usage: resource.struct_rusage | None
+    ) -> None:
+        """Enters how a group ended, and what becomes of its runs."""
+        os.close(child.output)
+        os.close(child.status)
+        group = child.group
+        going_on = self.stopped_by is None
+        killed = ending == "killed" and self._starts[tuple(group)] < self._attempts
+        apart = ending in FAILURES and len(group) > 1
+        if going_on and killed:
+            self.waiting.append(group)
+        elif going_on and apart:
+            self.waiting.extend([index] for index in group)
         else:
-            self.endings[ending] += len(child.group)
-            if ending == "saved":
-                self.unfinished += len(child.group)
-        steps = max(0, child.last.timestep - child.last.start) * len(child.group)
+            self.endings[ending] += len(group)
+            self.unfinished += len(group) if ending == "saved" else 0
+            if ending == "done" and going_on and self.waiting:
+                self.launcher.succeeded(group)
+        if ending == "killed":
+            child.error = f"by signal {-code}"
+        steps = max(0, child.last.timestep - child.last.start) * len(group)
         self._ended(
             Ended(
-                child.group,
+                group,
                 ending,
                 time.time(),
                 round(time.monotonic() - child.started, 3),
-                round(usage.ru_utime + usage.ru_stime, 3),
-                usage.ru_maxrss * 1024,
+                round(usage.ru_utime + usage.ru_stime, 3) if usage else 0.0,
+                usage.ru_maxrss * 1024 if usage else 0,
                 child.last.gpu_memory,
                 steps,
                 code if code >= 0 else None,
@@ -279,6 +287,7 @@ class Pool:
                 child.last.start,
                 child.last.memory,
                 child.last.growth,
+                again=going_on and (killed or apart),
             )
         )
 
@@ -291,17 +300,21 @@ class Pool:
         ending = _ENDINGS.get(code, "failed")
         return "timeout" if ending == "saved" and child.timed_out else ending
 
-    def _enforce(self) -> None:
+    # -- stopping
+
+    def _look_at_the_clock(self) -> None:
         now = time.monotonic()
-        if self._stop_at is not None and now >= self._stop_at:
-            self.stop(self._stop_why)
+        if self.stopped_by is None:
+            late = self._stop_why if now >= self._stop_at else None
+            self.stopped_by = self._signals.first or late
         for child in self.children.values():
-            late = child.deadline is not None and now >= child.deadline
-            if child.kill_at is None and (late or self.stopped_by is not None):
-                child.timed_out = late and self.stopped_by is None
+            hung = now >= child.deadline
+            if child.kill_at is None and (hung or self.stopped_by is not None):
+                child.timed_out = hung and self.stopped_by is None
                 child.kill_at = now + GRACE_SECONDS
                 _signal(child.pid, signal.SIGTERM)
             elif child.kill_at is not None and now >= child.kill_at:
+                child.kill_at = math.inf
                 _signal(child.pid, signal.SIGKILL)
 
     def _patience(self) -> float | None:
@@ -309,10 +322,8 @@ class Pool:
         moments = [child.kill_at or child.deadline for child in self.children.values()]
         if self.stopped_by is None:
             moments.append(self._stop_at)
-        known = [moment for moment in moments if moment is not None]
-        if self.stopped_by is not None and any(c.kill_at is None for c in self.children.values()):
-            return 0.0
-        return max(0.0, min(known) - time.monotonic()) if known else None
+        first = min(moments, default=math.inf)
+        return max(0.0, first - time.monotonic()) if first < math.inf else None
 
 
 def _signal(pid: int, number: int) -> None:

@@ -19,6 +19,25 @@ def write_ranges(indices: Iterable[int]) -> str:
 
 def read_ranges(text: str) -> Iterator[int]:
     """The indices of a text that `write_ranges` wrote."""
+    return itertools.chain.from_iterable(_ranges(text))
+
+
+def brief(indices: Iterable[int], length: int = 60) -> str:
+    """Increasing indices as text for a person, who does not want to read a page of them."""
+    text = write_ranges(indices)
+    return (
+        text
+        if len(text) <= length
+        else f"{text[: length - 10]}... ({text.count(',') + 1:,} ranges)"
+    )
+
+
+def holds(text: str, index: int) -> bool:
+    """Whether the index is one of `read_ranges(text)`."""
+    return any(index in one for one in _ranges(text))
+
+
+def _ranges(text: str) -> Iterator[range]:
     for part in text.split(",") if text else []:
         first, _, last = part.partition("-")
-        yield from range(int(first), int(last or first) + 1)
+        yield range(int(first), int(last or first) + 1)

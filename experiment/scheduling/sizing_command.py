@@ -8,6 +8,8 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import msgspec
+
 from experiment.scheduling import dispatch, events, pilot, report, submission, usage
 from experiment.scheduling.advice import Advice
 from experiment.scheduling.backends import Queued, TaskKey
@@ -37,9 +39,9 @@ class SizingCommand(Command):
         trial: what is sent instead of all that is missing.
     """
 
-    def __init__(self, request: Request, *, dry: bool, trial: Trial | None = None) -> None:
+    def __init__(self, request: Request, trial: Trial | None = None) -> None:
         self.trial = trial
-        super().__init__(request, dry=dry)
+        super().__init__(request)
 
     def _plans(self) -> list[Plan]:
         if self.trial is None:
@@ -47,8 +49,13 @@ class SizingCommand(Command):
         plans = (self._plan(sweep, self.trial) for sweep in self.sweeps)
         return [plan for plan in plans if plan is not None]
 
+    def _say_what_is_later(self, plans: Sequence[Plan]) -> None:
+        if self.trial is None:
+            super()._say_what_is_later(plans)
+
     def pilot(self, trial: Trial, job_hours: float) -> int:
         """`--pilot`."""
+        self._look_as_asked(dry=False)
         self._say_how_it_stands()
         under_way = {
             number: one
@@ -92,7 +99,7 @@ class SizingCommand(Command):
 
     def _plan(self, sweep: Sweep, trial: Trial) -> Plan | None:
         by = self.queues.of(self.cluster.scheduler)
-        limits = by.limits()
+        limits = by.limits(self.cluster)
         wish = self._wish()
         batch = dispatch.batch_of(sweep, wish)
         cluster = pilot.small(self.cluster, trial.count)
@@ -122,6 +129,7 @@ class SizingCommand(Command):
 
     def usage(self, job_hours: float) -> int:
         """`--usage`."""
+        self._look(adopt=False, dry=True)
         told = [self._tell(sweep, job_hours) for sweep in self.sweeps]
         return 0 if all(told) else 1
 
@@ -153,8 +161,8 @@ class SizingCommand(Command):
         environment = sweep.folder.manifest.files["environment"]
         same = [
             one
-            for one in sweep.submissions
-            if submission.files_of(one)["environment"] == environment
+            for one in sorted([*sweep.stale, *sweep.submissions], key=lambda one: one.created)
+            if msgspec.json.decode(submission.files_of(one)[0]) == environment
         ]
         found = list(attempts_of(same, self.queues.queued, self.queues.accounted))
         alike = [one for one in found if _kind(one.sent) == _kind(found[-1].sent)]
@@ -180,7 +188,7 @@ class SizingCommand(Command):
         runs = len(sweep.wanted) - sweep.done
         which = f"the {runs:,} missing runs" if runs else "as many runs again"
         print(f"{sweep.name}: the next request, for {which}")
-        limits = self.queues.of(self.cluster.scheduler).limits()
+        limits = self.queues.of(self.cluster.scheduler).limits(self.cluster)
         advice = Advice(
             measured,
             used,

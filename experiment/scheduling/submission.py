@@ -7,6 +7,7 @@
         jobs.json            the scheduler's names of the jobs
         task-<n>.jsonl       what became of every run of task n, written by the job
         task-<n>.log         what the runs of task n said
+        sender.lock          while schedule.py hands it over, or runs it on this machine
 
 A task is one job, or one element of a job array. It holds no code, only indices.
 """
@@ -18,7 +19,7 @@ import re
 import secrets
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -106,6 +107,11 @@ class Submission(msgspec.Struct, frozen=True):
         """What became of the runs of a task."""
         return self.folder / f"task-{task}.jsonl"
 
+    @property
+    def sender_path(self) -> Path:
+        """Lock of the process that hands it over."""
+        return self.folder / "sender.lock"
+
     def log_path(self, task: int) -> Path:
         """What the runs of a task said."""
         return self.folder / f"task-{task}.log"
@@ -122,9 +128,13 @@ class Jobs(msgspec.Struct):
     chunks: dict[int, str] = {}
     tasks: dict[int, str] = {}
 
+    def names(self) -> list[str]:
+        """All of them."""
+        return [*self.chunks.values(), *self.tasks.values()]
+
 
 def new_name() -> str:
-    """A name that sorts by time."""
+    """A name that no other has, and that says when."""
     return f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(2)}"
 
 
@@ -133,8 +143,8 @@ def jobs_folder(results: Path) -> Path:
     return results / "jobs"
 
 
-def write(submission: Submission, files: dict[str, Any]) -> None:
-    """Writes the folder of a submission that is about to be sent.
+def write(submission: Submission, files: Mapping[str, Any]) -> None:
+    """Fills the folder of a submission that is about to be sent.
 
     Args:
         files: {"environment": content, "agent": content}.
@@ -144,7 +154,7 @@ def write(submission: Submission, files: dict[str, Any]) -> None:
     """
     folder = submission.folder
     with storage(f"{folder}: cannot be created"):
-        folder.mkdir(parents=True)
+        folder.mkdir(parents=True, exist_ok=True)
     for name in ("environment", "agent"):
         encoded = msgspec.json.format(msgspec.json.encode(files[name]), indent=2)
         write_atomically(folder / f"{name}.json", encoded)
@@ -170,12 +180,15 @@ def read(folder: Path) -> Submission:
     return msgspec.structs.replace(submission, results=str(folder.absolute().parent.parent))
 
 
-def files_of(submission: Submission) -> dict[str, Any]:
-    """Both files as they were when it was sent."""
-    return {
-        name: msgspec.json.decode((submission.folder / f"{name}.json").read_bytes())
-        for name in ("environment", "agent")
-    }
+def files_of(submission: Submission) -> tuple[bytes, bytes]:
+    """Both files, environment and agent, as they were when it was sent.
+
+    Raises:
+        StorageError: they are gone.
+    """
+    folder = submission.folder
+    with storage(f"{folder}: its files cannot be read"):
+        return (folder / "environment.json").read_bytes(), (folder / "agent.json").read_bytes()
 
 
 def write_jobs(submission: Submission, jobs: Jobs) -> None:
@@ -190,15 +203,20 @@ def read_jobs(submission: Submission) -> Jobs:
     return Jobs()
 
 
-def all_of(results: Path) -> Iterator[Submission]:
-    """The submissions of a results folder, oldest first."""
+def all_of(results: Path) -> list[Submission]:
+    """The submissions of a results folder, oldest first.
+
+    Raises:
+        StorageError: one is damaged.
+    """
     try:
-        folders = sorted(jobs_folder(results).iterdir())
+        folders = list(jobs_folder(results).iterdir())
     except OSError:
-        return
-    for folder in folders:
-        if _NAME.fullmatch(folder.name) and (folder / "submission.json").exists():
-            yield read(folder)
+        return []
+    whole = (one for one in folders if (one / "submission.json").exists())
+    sent = [read(folder) for folder in whole if _NAME.fullmatch(folder.name)]
+    # within a second the names are in no order
+    return sorted(sent, key=lambda one: one.created)
 
 
 def this_host() -> str:

@@ -2,47 +2,29 @@
 
 from __future__ import annotations
 
-from collections import Counter
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import msgspec
+
 import agents
-from experiment.adoption import open_folder
+from experiment.adoption import open_folder, refuse_another_experiment
 from experiment.canonical import canonical
-from experiment.configuration import Experiment, read_experiment
+from experiment.configuration import Experiment, build_experiment, read_experiment
 from experiment.errors import ConfigError
-from experiment.folder import ResultFolder, folder_of
+from experiment.folder import ResultFolder, folder_of, read_manifest
 from experiment.manifest import Manifest
-from experiment.scheduling import events, missing, submission
+from experiment.scheduling import missing, submission
 from experiment.scheduling.backends import Accounted, Queued, TaskKey
-from experiment.scheduling.events import FAILURES, Ended
+from experiment.scheduling.histories import History, histories
 from experiment.scheduling.packing import Need
 from experiment.scheduling.submission import Submission
 from experiment.values import default_values
 
-#: What a scheduler calls the end of a job that wanted more than it had.
-OUT_OF_MEMORY, TIMEOUT = "OUT_OF_MEMORY", "TIMEOUT"
-_ENDED_BADLY = ("FAILED", "NODE_FAIL", "BOOT_FAIL", "CANCELLED", "PREEMPTED", "DEADLINE")
-
-
-@dataclass
-class History:
-    """What became of a run in the jobs that took it.
-
-    Attributes:
-        failures: attempts that did not work, by their own fault.
-        memory, time: how often it ran out of either.
-        last: the last thing that is known of it.
-        where: (submission, task) of that.
-    """
-
-    failures: int = 0
-    memory: int = 0
-    time: int = 0
-    last: str = ""
-    error: str | None = None
-    where: TaskKey | None = None
+#: Runs that one call looks at: each is a number in memory.
+MOST_RUNS = 10_000_000
 
 
 @dataclass
@@ -51,7 +33,9 @@ class Sweep:
 
     Attributes:
         wanted: indices.
-        done: of them, those with a whole record.
+        submissions: of this configuration, oldest first.
+        stale: submissions of files that were edited since, whose indices mean something else.
+        done: of the wanted, those with a whole record.
         torn: of them, those with a damaged one, which count as missing.
         in_hand: missing ones that a job or a process has: index -> how.
         held_back: missing ones that failed too often.
@@ -62,6 +46,7 @@ class Sweep:
     folder: ResultFolder
     wanted: Sequence[int]
     submissions: list[Submission]
+    stale: list[Submission]
     done: int = 0
     torn: int = 0
     in_hand: dict[int, Queued] = field(default_factory=dict)
@@ -80,23 +65,51 @@ class Sweep:
         setting = self.experiment.grid.setting(self.experiment.grid.split(index)[0])
         return canonical([setting.get(name) for name in static])
 
+    def refuse_stale_jobs(self, queued: Iterable[TaskKey]) -> None:
+        """Jobs that were made from files which have been edited since run something else.
+
+        Raises:
+            ConfigError: there are some.
+        """
+        names = {one.name for one in self.stale}
+        count = sum(name in names for name, _ in queued)
+        if count:
+            raise ConfigError(
+                f"{self.folder.path}: {count:,} jobs of the files before the edit are queued or "
+                "running; wait for them, or take them back with --cancel"
+            )
+
+    def settle(self, *, adopt: bool, dry: bool) -> None:
+        """Makes the folder's indices mean what the files say.
+
+        Args:
+            dry: only says what would be done.
+
+        Raises:
+            ConfigError: as `main.py`, where the files were edited and `adopt` is not given.
+        """
+        defaults = default_values(agents.settings_type(self.experiment.agent_name))
+        path, manifest = self.folder.path, self.folder.manifest
+        _, plan = open_folder(path, manifest, defaults, adopt=adopt, dry=dry)
+        if plan is not None and plan.differences:
+            print(plan.text(), file=sys.stderr)
+
     def look(
         self,
         queued: Mapping[TaskKey, Queued],
         accounted: Mapping[TaskKey, Accounted],
         *,
-        retry_failed: bool = False,
-        attempts: int = 3,
+        attempts: int,
+        retry_failed: bool,
     ) -> None:
         """Finds out what is missing, and what of it may be sent."""
         found = missing.records(self.folder)
-        wanted = self.wanted
-        left = list(missing.without(wanted, found.whole))
-        self.done = len(wanted) - len(left)
-        self.torn = len(set(found.torn).intersection(left))
+        left = list(missing.without(self.wanted, found.whole))
+        self.done = len(self.wanted) - len(left)
+        self.torn = len(found.torn.intersection(left))
         self.in_hand = self._in_hand(queued, set(left))
         left = [index for index in left if index not in self.in_hand]
-        self.histories = self._histories(set(left), accounted)
+        self.histories = histories(set(left), self.submissions, accounted)
         for index in left:
             history = self.histories.get(index)
             tired = history is not None and history.failures >= attempts
@@ -112,61 +125,18 @@ class Sweep:
             if index in left
         }
         locked = missing.being_run(self.folder)
+        if locked:
+            running = (index for index, job in found.items() if job.state == "running")
+            locked -= {self.folder.run(index).name for index in running}
         others = (index for index in self.wanted if index in left and index not in found)
         for index in missing.locked_indices(self.folder, others, locked):
             found[index] = Queued("a process of its own", "running")
         return found
 
-    def _histories(
-        self, left: set[int], accounted: Mapping[TaskKey, Accounted]
-    ) -> dict[int, History]:
-        """Of the runs in `left`, from the events of all jobs and the scheduler's accounts."""
-        histories: dict[int, History] = {}
-        for one in self.submissions:
-            for task in range(len(one.tasks)):
-                mine = left.intersection(one.indices(task))
-                if mine:
-                    ends = accounted.get((one.name, task))
-                    _follow(histories, one, task, mine, ends.state if ends else None)
-        return histories
-
     def need(self, index: int, memory_factor: float, time_factor: float) -> Need:
         """What a run asks for after it ran out of memory or time."""
         history = self.histories.get(index, History())
         return Need(memory_factor**history.memory, time_factor**history.time)
-
-
-def _follow(
-    histories: dict[int, History], one: Submission, task: int, mine: set[int], state: str | None
-) -> None:
-    """Adds what happened to the runs `mine` in one task, whose job ended in `state`."""
-    ended: dict[int, Ended] = {}
-    for event in events.read(one.events_path(task)):
-        if isinstance(event, Ended):
-            for index in mine.intersection(event.indices):
-                ended[index] = event
-                history = histories.setdefault(index, History())
-                history.where, history.last = (one.name, task), event.ended
-                history.error = event.error
-                history.failures += event.ended in FAILURES
-                history.time += event.ended == "timeout"
-                history.memory += event.ended == "failed" and _is_memory_error(event.error)
-    for index in mine:
-        history = histories.setdefault(index, History())
-        if index in ended and ended[index].ended in FAILURES:
-            continue
-        # the job went before it could tell: the scheduler knows why
-        if state == OUT_OF_MEMORY:
-            history.memory += 1
-            history.failures += 1
-        elif state == TIMEOUT:
-            history.time += 1
-        if state in (OUT_OF_MEMORY, TIMEOUT, *_ENDED_BADLY):
-            history.where, history.last = (one.name, task), state.lower().replace("_", " ")
-
-
-def _is_memory_error(error: str | None) -> bool:
-    return error is not None and ("MemoryError" in error or "out of memory" in error.lower())
 
 
 def open_sweep(
@@ -176,45 +146,41 @@ def open_sweep(
     wanted: Sequence[int] | None,
     runs: int,
     seed_offset: int,
-    *,
-    adopt: bool,
-    dry: bool,
 ) -> Sweep:
-    """Reads the files, and checks that the folder is theirs.
+    """Reads the files and what was sent; changes nothing.
 
     Raises:
-        ConfigError: as `main.py` would; or an edit while jobs of the former files are under way.
+        ConfigError: as `main.py` would; or too many runs at once.
     """
     experiment = read_experiment(environment_file, agent_file)
     manifest = Manifest.of(experiment, seed_offset)
-    path = folder_of(experiment, save_dir)
-    defaults = default_values(agents.settings_type(experiment.agent_name))
-    folder, plan = open_folder(path, manifest, defaults, adopt=adopt, dry=dry)
-    if plan is not None and plan.differences:
-        import sys
-
-        print(plan.text(), file=sys.stderr)
-    indices = wanted if wanted is not None else range(runs * experiment.grid.size)
-    return Sweep(experiment, folder, indices, list(submission.all_of(folder.path)))
-
-
-def refuse_stale_jobs(sweeps: Iterable[Sweep], queued: Mapping[TaskKey, Queued]) -> None:
-    """Jobs that were made from files which have been edited since run something else.
-
-    Raises:
-        ConfigError: there are some.
-    """
-    for sweep in sweeps:
-        files = sweep.folder.manifest.files
-        stale = Counter(
-            one.name
-            for one in sweep.submissions
-            if submission.files_of(one) != files
-            for task in range(len(one.tasks))
-            if (one.name, task) in queued
-        )
-        if stale:
+    folder = ResultFolder(folder_of(experiment, save_dir), manifest)
+    before = read_manifest(folder.path)
+    if before is not None:
+        refuse_another_experiment(folder.path, before, manifest)
+    if wanted is None:
+        if runs * experiment.grid.size > MOST_RUNS:
             raise ConfigError(
-                f"{sweep.folder.path}: {stale.total()} jobs of the files before the edit are "
-                "queued or running; wait for them or take them back with --cancel"
+                f"{agent_file}: {runs:,} x {experiment.grid.size:,} are more than {MOST_RUNS:,} "
+                "runs; take a part of them at a time with --indices"
             )
+        wanted = range(runs * experiment.grid.size)
+    own: list[Submission] = []
+    stale: list[Submission] = []
+    same: dict[tuple[bytes, bytes, int], bool] = {}  # most submissions have the same files
+    for one in submission.all_of(folder.path):
+        key = (*submission.files_of(one), one.seed_offset)
+        if key not in same:
+            same[key] = _means(manifest, *key)
+        (own if same[key] else stale).append(one)
+    return Sweep(experiment, folder, wanted, own, stale)
+
+
+def _means(manifest: Manifest, environment: bytes, agent: bytes, seed_offset: int) -> bool:
+    """Whether indices of these files mean what the manifest says."""
+    try:
+        content = msgspec.json.decode(environment), msgspec.json.decode(agent)
+        experiment = build_experiment(*content, "environment.json", "agent.json")
+    except (ConfigError, msgspec.DecodeError):
+        return False  # of a version that knew other fields
+    return Manifest.of(experiment, seed_offset).means_the_same_as(manifest)

@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parents[2]
 MAIN = ROOT / "main.py"
 
 #: The 36 settings of the documentation.
-LINEAR_AC = {
+LINEAR_AC: dict[str, Any] = {
     "agent_name": "linearAC",
     "parameters": {
         "decay": [0.5],
@@ -32,7 +32,7 @@ LINEAR_AC = {
     },
 }
 #: An agent that costs next to nothing.
-RANDOM = {"agent_name": "random", "parameters": {}}
+RANDOM: dict[str, Any] = {"agent_name": "random", "parameters": {}}
 
 
 def environment(**fields: Any) -> dict[str, Any]:

@@ -15,7 +15,8 @@ import stub_lsf
 import stub_pbs
 from batch_submission import prepare
 
-from experiment.scheduling.backends import Scheduler, scheduler
+from experiment.scheduling.backends import Limits, Scheduler, scheduler
+from experiment.scheduling.cluster import check_cluster
 from experiment.scheduling.submission import Submission
 
 STUBS: dict[str, ModuleType] = {"pbs": stub_pbs, "lsf": stub_lsf}
@@ -52,6 +53,11 @@ class Site:
         """(task, state) of those that are there."""
         found, _ = self.scheduler.queued([sent])
         return sorted((task, job.state) for (_, task), job in found.items())
+
+    def limits(self) -> Limits:
+        """What one may send."""
+        file = {"scheduler": self.name, "time": 10, "cores": 1}
+        return self.scheduler.limits(check_cluster(file, "cluster.json"))
 
     def close(self) -> None:
         """From now on jobs wait."""

@@ -37,8 +37,11 @@ def prepare(
     scheduler: str,
     tasks: list[str],
     *,
-    program: Path = ROOT / "main.py",
+    program: object = ROOT / "main.py",
     chunk: Mapping[str, Any] | None = None,
+    agent: Mapping[str, Any] = AGENT,
+    problem: Mapping[str, Any] = ENVIRONMENT,
+    batch: int = 1,
     **cluster: Any,
 ) -> Submission:
     """Writes a submission of one chunk, whose base path is `folder`.
@@ -47,9 +50,11 @@ def prepare(
         tasks: the indices of each.
         program: what runs them.
         chunk: fields of it that are not the least.
+        agent, problem: the agent file and the environment file.
+        batch: runs trained together.
         cluster: fields of the cluster file.
     """
-    experiment = build_experiment(ENVIRONMENT, AGENT, "environment.json", "agent.json")
+    experiment = build_experiment(problem, agent, "environment.json", "agent.json")
     path = folder / folder_of(experiment, None)
     ResultFolder(path, Manifest.of(experiment, 0)).create()
     content = {"scheduler": scheduler, "time": "00:10:00", "cores": 1, "saveBefore": 5} | cluster
@@ -63,13 +68,13 @@ def prepare(
         results=str(path),
         save_dir=None,
         seed_offset=0,
-        batch=1,
+        batch=batch,
         device="cpu",
         cluster=check_cluster(content, "cluster.json"),
         tasks=tasks,
         chunks=[msgspec.structs.replace(_CHUNK, count=len(tasks), **chunk or {})],
     )
-    submission.write(sent, {"environment": ENVIRONMENT, "agent": AGENT})
+    submission.write(sent, {"environment": dict(problem), "agent": dict(agent)})
     return sent
 
 

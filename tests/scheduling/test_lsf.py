@@ -49,9 +49,9 @@ def test_bsub_does_not_wait_for_room_in_the_queue(site: Site) -> None:
 
 
 def test_the_threshold_of_pending_jobs_is_a_limit(site: Site) -> None:
-    assert site.scheduler.limits() == Limits()
+    assert site.limits() == Limits()
     site.settings(max_pending=500)
-    assert site.scheduler.limits() == Limits(jobs=500)
+    assert site.limits() == Limits(jobs=500)
 
 
 @pytest.mark.parametrize("code", [0, 255])

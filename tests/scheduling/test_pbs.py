@@ -51,14 +51,14 @@ def test_names_have_at_most_15_characters_and_a_letter_first(site: Site) -> None
 
 
 def test_the_server_says_how_many_jobs_one_may_have(site: Site, qstat: Answers) -> None:
-    assert site.scheduler.limits() == Limits()
+    assert site.limits() == Limits()
     site.settings(max_queued=200)
-    assert site.scheduler.limits() == Limits(jobs=200)
+    assert site.limits() == Limits(jobs=200)
     qstat(
         "Server: pbs\n    max_queued = [u:PBS_GENERIC=200],[o:PBS_ALL=1000],[g:group=3],"
         "[\n\tu:someone=5]\n    max_run = [u:PBS_GENERIC=7]\n"
     )
-    assert site.scheduler.limits() == Limits(jobs=200)
+    assert site.limits() == Limits(jobs=200)
 
 
 def test_the_queue_is_read_as_qstat_cuts_it(site: Site, qstat: Answers) -> None:

@@ -110,7 +110,7 @@ def test_where_the_scheduler_is_not_is_said(
 ) -> None:
     sent = site.prepare(["0"])
     monkeypatch.setenv("PATH", str(tmp_path / "nothing here"))
-    for ask in (site.scheduler.limits, lambda: site.scheduler.queued([sent])):
+    for ask in (site.limits, lambda: site.scheduler.queued([sent])):
         with pytest.raises(SchedulerError, match="no such command; is this host a login node"):
             ask()
     assert site.scheduler.accounted([sent]) == {}
@@ -300,9 +300,11 @@ def test_before_its_runs_a_job_sets_up_what_the_cluster_file_says(site: Site) ->
     sent = site.prepare(["0"], **_FIELDS)
     (script,) = site.scheduler.scripts(sent).values()
     lines = [line for line in script.splitlines() if not line.startswith("#")]
-    assert lines[:6] == [
+    assert lines[:8] == [
         f"cd {site.base} || exit",
         "export OMP_NUM_THREADS=2",
+        "export MKL_NUM_THREADS=2",
+        "export OPENBLAS_NUM_THREADS=2",
         "module load python/3.11",
         "export WHERE='a b'",
         f"export PYTHONPATH={ROOT}${{PYTHONPATH:+:$PYTHONPATH}}",

@@ -167,7 +167,7 @@ def test_usage_tells_the_same_of_it(long: tuple[Call, str]) -> None:
 
 def test_a_dry_run_says_what_the_pilot_would_be(tmp_path: Path) -> None:
     done = Call(tmp_path)("--pilot", "1", "--dry-run")
-    assert "sends 1 runs in 1 job" in done.stdout
+    assert "trains 1 run here" in done.stdout
     assert ": 1 x 1 cores; the first takes 0" in done.stdout
     assert not (tmp_path / "results").exists()
 
@@ -175,7 +175,7 @@ def test_a_dry_run_says_what_the_pilot_would_be(tmp_path: Path) -> None:
 def test_a_pilot_is_not_all_that_can_be_asked_for_at_once(tmp_path: Path) -> None:
     done = Call(tmp_path)("--pilot", "--usage")
     assert done.returncode == 2
-    assert done.stderr == "error: --pilot and --usage exclude one another\n"
+    assert done.stderr == "error: --usage and --pilot exclude one another\n"
 
 
 def test_usage_without_a_job_has_nothing_to_tell(tmp_path: Path) -> None:
@@ -198,8 +198,8 @@ def chosen(folder: Path, agent: dict[str, Any], count: int, batch: int = 1) -> S
     (folder / "environment.json").write_text(json.dumps(ENVIRONMENT))
     (folder / "agent.json").write_text(json.dumps(agent))
     files = folder / "environment.json", folder / "agent.json"
-    sweep = open_sweep(*files, None, range(8), 1, 0, adopt=False, dry=True)
-    sweep.look({}, {})
+    sweep = open_sweep(*files, None, range(8), 1, 0)
+    sweep.look({}, {}, attempts=3, retry_failed=False)
     return pilot.choose(sweep, count, batch)
 
 

@@ -41,8 +41,8 @@ def sweep(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Sweep:
     (tmp_path / "environment.json").write_text(json.dumps(ENVIRONMENT))
     (tmp_path / "agent.json").write_text(json.dumps(AGENT))
     files = tmp_path / "environment.json", tmp_path / "agent.json"
-    opened = open_sweep(*files, None, None, 4, 0, adopt=False, dry=False)
-    opened.look({}, {})
+    opened = open_sweep(*files, None, None, 4, 0)
+    opened.look({}, {}, attempts=3, retry_failed=False)
     return opened
 
 

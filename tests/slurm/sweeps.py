@@ -13,6 +13,7 @@ from typing import Any
 import sweep_runs
 
 from experiment.scheduling import submission
+from experiment.signals import EXIT_SAVED
 
 ROOT = Path(__file__).resolve().parents[2]
 #: As many indices as a task of the cluster below takes.
@@ -43,8 +44,13 @@ class SlurmSweep:
     def _write(self, name: str, content: Mapping[str, Any]) -> None:
         (self.folder / name).write_text(json.dumps(content))
 
-    def schedule(self, *options: object, program: Path = ROOT / "main.py") -> str:
-        """Calls schedule.py, which must not fail; returns what it printed."""
+    def schedule(
+        self,
+        *options: object,
+        program: Path = ROOT / "main.py",
+        codes: tuple[int, ...] = (0, EXIT_SAVED),
+    ) -> str:
+        """Calls schedule.py, which must end with one of the exit codes; returns what it printed."""
         command = [
             *(sys.executable, ROOT / "schedule.py", self.folder / "cluster.json"),
             *(program, self.folder, self.folder / "environment.json", "sweep"),
@@ -58,7 +64,7 @@ class SlurmSweep:
             timeout=300,
             check=False,
         )
-        assert done.returncode == 0, done.stdout + done.stderr
+        assert done.returncode in codes, done.stdout + done.stderr
         return done.stdout
 
     @property

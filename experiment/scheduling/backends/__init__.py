@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal, Protocol
 from experiment.errors import SweepError
 
 if TYPE_CHECKING:
+    from experiment.scheduling.cluster import Cluster
     from experiment.scheduling.submission import Submission
 
 #: (name of the submission, task)
@@ -64,8 +65,8 @@ class Accounted:
 class Scheduler(Protocol):
     """A way to get tasks run."""
 
-    def limits(self) -> Limits:
-        """What one may send."""
+    def limits(self, cluster: Cluster) -> Limits:
+        """What one may send with this cluster file."""
         ...
 
     def queued(self, sent: Sequence[Submission]) -> tuple[dict[TaskKey, Queued], int]:

@@ -30,6 +30,8 @@ from experiment.scheduling.submission import Chunk, Jobs, Submission, read_jobs,
 if TYPE_CHECKING:
     from psij.executors.batch.batch_scheduler_executor import BatchSchedulerExecutor
 
+    from experiment.scheduling.cluster import Cluster
+
 Directive = tuple[str, bool | int | float | str]
 """Name and value; True for one without value."""
 
@@ -53,7 +55,7 @@ class ByTask(ABC):
     # -- what differs
 
     @abstractmethod
-    def limits(self) -> Limits:
+    def limits(self, cluster: Cluster) -> Limits:
         """As `Scheduler.limits`."""
 
     @abstractmethod
@@ -127,8 +129,6 @@ class ByTask(ABC):
             "#!/bin/bash",
             *(self._line(*directive) for directive in (*mine, *given.items(), *waits)),
             f"cd {shlex.quote(sent.base_path)} || exit",
-            # PBS sets it to the number of cores, which is meant for all runs together
-            f"export OMP_NUM_THREADS={cluster.threads_per_run}",
             *setup_lines(cluster),
             *self.start(f"{python_command(cluster)} {job}"),
         ]

@@ -8,6 +8,7 @@ import sys
 from subprocess import CompletedProcess
 
 from experiment.bootstrap import ROOT
+from experiment.processor import THREADS
 from experiment.scheduling.backends import SchedulerError
 from experiment.scheduling.cluster import Cluster
 
@@ -25,6 +26,8 @@ def python_command(cluster: Cluster) -> str:
 def setup_lines(cluster: Cluster) -> list[str]:
     """Shell lines of a job before its runs: modules, variables, then the file's own."""
     return [
+        # submitit imports numpy before the job says how many, and PBS sets the cores of them all
+        *(f"export {variable}={cluster.threads_per_run}" for variable in THREADS),
         *(f"module load {shlex.quote(module)}" for module in cluster.modules),
         *(f"export {name}={shlex.quote(value)}" for name, value in cluster.environment.items()),
         f"export PYTHONPATH={shlex.quote(str(ROOT))}${{PYTHONPATH:+:$PYTHONPATH}}",

@@ -41,6 +41,7 @@ from experiment.signals import EXIT_SAVED
 
 if TYPE_CHECKING:
     from experiment.scheduling.backends.psij_executors import Bsub
+    from experiment.scheduling.cluster import Cluster
 
 _NAME = re.compile(r"(\d{8}-\d{6}-[0-9a-f]{4})-(\d+)")
 _WAITING = ("PEND", "PSUSP", "WAIT")
@@ -67,7 +68,7 @@ class Lsf(ByTask):
 
     submits, prefix, repeatable = "bsub", "#BSUB", frozenset("R")
 
-    def limits(self) -> Limits:
+    def limits(self, cluster: Cluster) -> Limits:
         """The threshold of pending jobs, MPJOBS."""
         header, *rows = ask("busers", "-w", getpass.getuser()).splitlines()
         values = dict(zip(header.split(), rows[-1].split() if rows else (), strict=False))

@@ -40,6 +40,7 @@ from experiment.signals import EXIT_SAVED
 
 if TYPE_CHECKING:
     from experiment.scheduling.backends.psij_executors import Qsub
+    from experiment.scheduling.cluster import Cluster
 
 _MAIL = {"BEGIN": "b", "END": "e", "FAIL": "a", "ALL": "abe", "NONE": "n"}
 _LIMIT = re.compile(r"\[u:([^=\]]+)=(\d+)\]")
@@ -58,7 +59,7 @@ class Pbs(ByTask):
 
     submits, prefix, repeatable = "qsub", "#PBS", frozenset("lW")
 
-    def limits(self) -> Limits:
+    def limits(self, cluster: Cluster) -> Limits:
         """`max_queued` of the server; queues may have their own."""
         line = re.search(r"^ +max_queued = .*", _unfolded(ask("qstat", "-Bf")), re.M)
         limits = dict(_LIMIT.findall(line[0])) if line else {}

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import getpass
+import io
 import math
 import re
 import shlex
-import subprocess
+import shutil
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from experiment.files import storage
 from experiment.scheduling.backends import (
     Accounted,
     Limits,
@@ -18,7 +21,12 @@ from experiment.scheduling.backends import (
     TaskKey,
     log_folder,
 )
-from experiment.scheduling.backends.commands import ask, python_command, setup_lines
+from experiment.scheduling.backends.commands import (
+    ask,
+    no_such_command,
+    python_command,
+    setup_lines,
+)
 from experiment.scheduling.cluster import Cluster
 from experiment.scheduling.submission import Chunk, Jobs, Submission, read_jobs, write_jobs
 
@@ -32,20 +40,21 @@ _ELEMENT = re.compile(r"(\d+)(?:_(\d+))?")
 class Slurm:
     """The Slurm commands of this host."""
 
-    def limits(self) -> Limits:
+    def limits(self, cluster: Cluster) -> Limits:
         """MaxArraySize of the configuration, MaxSubmitJobs of associations and of QOS."""
         match = re.search(r"^MaxArraySize\s*=\s*(\d+)", ask("scontrol", "show", "config"), re.M)
-        size = int(match[1]) if match else STOCK_ARRAY_SIZE
+        # ids go from 0 to one less than it; 0 is a cluster without arrays
+        size = max(1, int(match[1])) if match else STOCK_ARRAY_SIZE
         user = getpass.getuser()
         try:
             associations = ask(
                 *("sacctmgr", "-n", "-P", "show", "assoc", f"user={user}"),
-                "format=MaxSubmit,GrpSubmit,QOS",
+                "format=Account,Partition,MaxSubmit,GrpSubmit,DefaultQOS,QOS",
             )
             qos = ask("sacctmgr", "-n", "-P", "show", "qos", "format=Name,MaxSubmitPU")
         except SchedulerError:  # a cluster without accounting has no such limits
             return Limits(size)
-        return Limits(size, _most_jobs(associations, qos))
+        return Limits(size, most_jobs(cluster, associations, qos))
 
     def queued(self, sent: Sequence[Submission]) -> tuple[dict[TaskKey, Queued], int]:
         """`squeue`, by the names of the jobs, so that an answer of sbatch cannot be lost."""
@@ -54,7 +63,7 @@ class Slurm:
         answer = ask("squeue", "-h", "-r", "-u", getpass.getuser(), "-o", "%i|%T|%j|%r")
         lines = answer.splitlines()
         for line in lines:
-            job, state, name, reason = line.split("|", 3)
+            job, state, name, reason = (*line.split("|", 3), "", "", "")[:4]
             match, element = _NAME.fullmatch(name), _ELEMENT.fullmatch(job)
             if match is None or element is None or match[1] not in chunks:
                 continue
@@ -83,9 +92,9 @@ class Slurm:
             return {}
         found: dict[TaskKey, Accounted] = {}
         for line in answer.splitlines():
-            job, state, seconds = line.split("|")
+            job, state, seconds = (*line.split("|"), "", "")[:3]
             element = _ELEMENT.fullmatch(job)
-            if element is None or element[1] not in owners:
+            if element is None or element[1] not in owners or not state:
                 continue  # elements that still wait, "12_[3-9]": squeue tells of them
             submission, chunk = owners[element[1]]
             key = submission.name, chunk.first + int(element[2] or 0)
@@ -95,26 +104,28 @@ class Slurm:
 
     def send(self, sent: Submission) -> None:
         """An array of each chunk."""
-        import submitit
+        from submitit.core.utils import FailedJobError, FailedSubmissionError
 
         from experiment.scheduling.backends.slurm_task import SlurmTask
 
+        for name in ("sbatch", "srun"):
+            if shutil.which(name) is None:
+                raise no_such_command(name)
         jobs = Jobs()
-        logs = log_folder(sent)
-        logs.mkdir(parents=True, exist_ok=True)
-        for number, chunk in enumerate(sent.chunks):
-            executor = self._executor(sent, number, chunk)
-            task = SlurmTask(str(sent.folder), chunk.first)
-            try:
-                if chunk.count == 1:
-                    first = executor.submit(task, 0)
-                else:
-                    first = executor.map_array(task, range(chunk.count))[0]
-            except (subprocess.SubprocessError, submitit.core.utils.FailedSubmissionError) as error:
-                taken = f"; {number} of {len(sent.chunks)} arrays were taken" if number else ""
-                raise SchedulerError(f"sbatch refused: {_reason(error)}{taken}") from None
-            jobs.chunks[number] = first.job_id.partition("_")[0]
-            write_jobs(sent, jobs)
+        with storage(f"{log_folder(sent)}: cannot be written"):
+            log_folder(sent).mkdir(parents=True, exist_ok=True)
+            for number, chunk in enumerate(sent.chunks):
+                executor = self._executor(sent, number, chunk)
+                task = SlurmTask(str(sent.folder), chunk.first)
+                try:
+                    # submitit prints the complaint, which is to be said once
+                    with contextlib.redirect_stderr(io.StringIO()):
+                        first = executor.map_array(task, range(chunk.count))[0]
+                except (FailedJobError, FailedSubmissionError) as error:
+                    taken = f"; {number} of {len(sent.chunks)} arrays were taken" if number else ""
+                    raise SchedulerError(f"sbatch refused: {_reason(error)}{taken}") from None
+                jobs.chunks[number] = first.job_id.partition("_")[0]
+                write_jobs(sent, jobs)
 
     def cancel(self, jobs: Sequence[Queued]) -> None:
         """`scancel`; jobs that run get SIGTERM, and the time to save that the cluster allows."""
@@ -194,17 +205,26 @@ def _gpus(cluster: Cluster, chunk: Chunk) -> str | None:
     return f"{cluster.gpu_type}:{chunk.gpus}" if cluster.gpu_type else str(chunk.gpus)
 
 
-def _most_jobs(associations: str, qos: str) -> int | None:
-    """The smallest of the limits that bind this user."""
-    by_qos = dict(line.split("|") for line in qos.splitlines())
-    limits = []
+def most_jobs(cluster: Cluster, associations: str, qos: str) -> int | None:
+    """The smallest of the limits that bind this user with a cluster file.
+
+    Args:
+        associations: lines of account|partition|MaxSubmit|GrpSubmit|default QOS|all QOS.
+        qos: lines of name|MaxSubmitPU.
+    """
+    by_qos = dict(line.split("|", 1) for line in qos.splitlines() if "|" in line)
+    known: list[int] = []
     for line in associations.splitlines():
-        own, group, names = line.split("|")
-        limits += [own, group, *(by_qos.get(name, "") for name in names.split(","))]
-    known = [int(limit) for limit in limits if limit.isdecimal()]
-    return min(known) if known else None
+        account, partition, own, group, default, names = (*line.split("|"), *[""] * 6)[:6]
+        if cluster.account not in (None, account) or partition not in ("", cluster.partition):
+            continue
+        # one QOS binds a job: another that the user may have does not matter
+        bound = cluster.qos or default or (names if "," not in names else "")
+        limits = [int(limit) for limit in (own, group, by_qos.get(bound, "")) if limit.isdecimal()]
+        known += limits
+    return min(known, default=None)
 
 
 def _reason(error: Exception) -> str:
-    lines = [line for line in str(error).splitlines() if "error" in line.lower()]
-    return (lines or [str(error)])[-1].strip()
+    lines = str(error).splitlines() or [repr(error)]
+    return next((line for line in reversed(lines) if "error" in line.lower()), lines[0]).strip()
