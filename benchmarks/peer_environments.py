@@ -13,9 +13,11 @@ FOLDER = Path(__file__).resolve().parent.parent / ".venv-peers"
 
 #: By itself and first: the libraries ask for any torch, and would get another build of it.
 TORCH = "torch==2.13.0"
+_LEARNERS = ("sb3", "sbx")
 PEERS = {
     "sb3": ("stable-baselines3==2.9.2",),
     "sbx": ("sbx-rl==0.28.0", "jax==0.10.2", "jaxlib==0.10.2", "flax==0.12.8", "optax==0.2.8"),
+    "hydra": ("hydra-core==1.3.8", "hydra-submitit-launcher==1.2.0"),
 }
 
 
@@ -31,7 +33,8 @@ def python_of(peer: str) -> Path:
     """
     shared = [f"{name}=={version(name)}" for name in ("gymnasium", "mujoco", "numpy")]
     shared[0] = shared[0].replace("==", "[mujoco]==")
-    steps = ((TORCH,), (*PEERS[peer], *shared))
+    learns = peer in _LEARNERS
+    steps = ((TORCH,), (*PEERS[peer], *shared)) if learns else (PEERS[peer],)
     digest = hashlib.sha256(repr((sys.version, steps)).encode()).hexdigest()[:12]
     folder = FOLDER / f"{peer}-{digest}"
     python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")

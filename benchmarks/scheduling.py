@@ -1,0 +1,380 @@
+"""What schedule.py costs, beside other ways to run many small runs.
+
+python benchmarks/scheduling.py [--only missing,send,start,run] [--repeats 3]
+
+missing  finding what is missing among 1,000,000 indices of which 100,000 have records
+send     sending 10,000 runs to a Slurm of stub commands, 60 to a job; beside submitit alone
+start    from the start of schedule.py to the first timestep of the first run, on this machine
+run      one run of no length: a bare loop in Python, schedule.py, submitit, Hydra's submitit
+         launcher, GNU parallel; two at a time where the way has such a thing
+
+Every way is a process of its own, in turns; CPU is user + system of it and all its children. Hydra
+is installed into .venv-peers; GNU parallel is Debian's package `parallel`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+ENVIRONMENT = {
+    "env_name": "sweep/PendulumContinuous-v1",
+    "total_timesteps": 1,
+    "steps_per_episode": 200,
+    "eval_interval_timesteps": 1,
+    "eval_episodes": 0,
+}
+AGENT = {"agent_name": "linearAC", "parameters": {}}
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Of a command and its children."""
+
+    cpu: float
+    wall: float
+
+
+def cost_of(command: list[Any], **options: Any) -> Cost:
+    """Runs a command to its end."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    began = time.perf_counter()
+    done = subprocess.run(
+        [str(word) for word in command], capture_output=True, text=True, check=False, **options
+    )
+    wall = time.perf_counter() - began
+    if done.returncode != 0:
+        raise RuntimeError(f"{command}: {done.stderr[-2000:]}")
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return Cost(cpu, wall)
+
+
+class Project:
+    """A folder with the files of a sweep, and the call of schedule.py for it."""
+
+    def __init__(self, folder: Path, cluster: Mapping[str, Any], **environment: Any) -> None:
+        self.folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, content in (
+            ("cluster", cluster),
+            ("environment", {**ENVIRONMENT, **environment}),
+            ("agent", AGENT),
+        ):
+            (folder / f"{name}.json").write_text(json.dumps(content))
+
+    def set_agent(self, parameters: Mapping[str, Any]) -> None:
+        """Gives the agent file other lists."""
+        agent = {"agent_name": "linearAC", "parameters": parameters}
+        (self.folder / "agent.json").write_text(json.dumps(agent))
+
+    def schedule(self, *options: Any) -> list[Any]:
+        """The command."""
+        return [
+            *(sys.executable, ROOT / "schedule.py", self.folder / "cluster.json"),
+            *(ROOT / "main.py", self.folder, self.folder / "environment.json", "sweep"),
+            *(self.folder / "agent.json", "--yes", *options),
+        ]
+
+    @property
+    def results(self) -> Path:
+        """The folder of the records."""
+        return self.folder / "results" / "sweep" / "sweep-PendulumContinuous-v1_linearAC"
+
+
+def best(measure: Callable[[], Cost], repeats: int) -> tuple[Cost, Cost]:
+    """(the least, the median) of each."""
+    costs = [measure() for _ in range(repeats)]
+    cpus, walls = [cost.cpu for cost in costs], [cost.wall for cost in costs]
+    return (
+        Cost(min(cpus), min(walls)),
+        Cost(statistics.median(cpus), statistics.median(walls)),
+    )
+
+
+# -- missing
+
+
+def measure_missing(folder: Path, repeats: int) -> None:
+    """Prints what it costs to find the missing."""
+    from experiment import record
+    from experiment.configuration import build_experiment
+    from experiment.folder import ResultFolder
+    from experiment.manifest import Manifest
+
+    project = Project(folder / "missing", {"scheduler": "local"})
+    parameters = {
+        "critic_lr": [0.001 * value for value in range(1, 101)],
+        "actor_lr": [0.001 * value for value in range(1, 11)],
+    }
+    project.set_agent(parameters)
+    agent = {"agent_name": "linearAC", "parameters": parameters}
+    experiment = build_experiment(ENVIRONMENT, agent, "environment", "agent")
+    results = ResultFolder(project.results, Manifest.of(experiment, 0))
+    results.create()
+    rewards = [-1234.56789 + value for value in range(200)]  # about 5 KB a record
+    for index in range(0, 1_000_000, 10):
+        run = results.run(index)
+        content = {
+            "run_number": run.number,
+            "index": index,
+            "setting_id": run.setting_id,
+            "random_seed": run.random_seed,
+            "status": "completed",
+            "train_episode_rewards": rewards,
+        }
+        params = results.manifest.grid.setting(run.setting)
+        data = record.encode(dict(results.manifest.files), run.setting, params, content)
+        results.record_path(index).write_bytes(data)
+    command = project.schedule("--runs", 1000, "--status")
+    least, median = best(lambda: cost_of(command), repeats)
+    print("\nFinding the missing among 1,000,000 indices, 100,000 of them with records:\n")
+    print("| | CPU s, best | median | wall s, best | median |\n|---|---|---|---|---|")
+    print(
+        f"| schedule.py --status | {least.cpu:.2f} | {median.cpu:.2f} "
+        f"| {least.wall:.2f} | {median.wall:.2f} |"
+    )
+
+
+# -- send
+
+_STUBS = {
+    "sbatch": "echo Submitted batch job $$",
+    "squeue": "true",
+    "sacct": "true",
+    "sacctmgr": "true",
+    "srun": "true",
+    "scontrol": "echo 'MaxArraySize            = 1001'",
+}
+_SUBMITIT = """
+import math, submitit
+executor = submitit.AutoExecutor({folder!r}, cluster="slurm")
+executor.update_parameters(timeout_min=60, slurm_array_parallelism=256)
+executor.map_array(math.sqrt, range({count}))
+"""
+
+
+def measure_send(folder: Path, repeats: int) -> None:
+    """Prints what it costs to send 10,000 runs."""
+    stubs = folder / "stubs"
+    stubs.mkdir()
+    for name, line in _STUBS.items():
+        (stubs / name).write_text(f"#!/bin/sh\n{line}\n")
+        (stubs / name).chmod(0o755)
+    environment = {**os.environ, "PATH": f"{stubs}{os.pathsep}{os.environ['PATH']}"}
+    cluster = {"scheduler": "slurm", "time": "03:00:00", "cores": 20, "sequential": 3}
+    made: dict[str, int] = {}
+
+    def ours() -> Cost:
+        place = folder / "ours"
+        shutil.rmtree(place, ignore_errors=True)
+        project = Project(place, cluster)
+        cost = cost_of(project.schedule("--runs", 10_000), env=environment)
+        made["schedule.py"] = sum(path.is_file() for path in project.results.rglob("*"))
+        return cost
+
+    def submitit(count: int, name: str) -> Callable[[], Cost]:
+        def measure() -> Cost:
+            place = folder / "submitit"
+            shutil.rmtree(place, ignore_errors=True)
+            script = _SUBMITIT.format(folder=str(place), count=count)
+            cost = cost_of([sys.executable, "-c", script], env=environment)
+            made[name] = sum(path.is_file() for path in place.rglob("*"))
+            return cost
+
+        return measure
+
+    ways = {
+        "schedule.py": ours,
+        "submitit alone, a run a task": submitit(10_000, "submitit alone, a run a task"),
+        "submitit alone, 167 tasks": submitit(167, "submitit alone, 167 tasks"),
+    }
+    print("\nSending 10,000 runs to a Slurm of stub commands:\n")
+    print("| | CPU s, best | median | files |\n|---|---|---|---|")
+    for name, way in ways.items():
+        least, median = best(way, repeats)
+        print(f"| {name} | {least.cpu:.2f} | {median.cpu:.2f} | {made[name]:,} |", flush=True)
+
+
+# -- start
+
+
+def measure_start(folder: Path, repeats: int) -> None:
+    """Prints the time until a run of one timestep is over: its first step was just before."""
+    from experiment.scheduling import events, submission
+    from experiment.scheduling.events import Ended
+
+    seconds = []
+    for repeat in range(repeats):
+        project = Project(folder / f"start{repeat}", {"scheduler": "local", "cores": 1})
+        began = time.time()
+        cost_of(project.schedule())
+        (sent,) = submission.all_of(project.results)
+        ends = [one.time for one in events.read(sent.events_path(0)) if isinstance(one, Ended)]
+        seconds.append(ends[0] - began)
+    print("\nFrom the start of schedule.py to the end of the first timestep, and its record:\n")
+    print("| | wall s, best | median |\n|---|---|---|")
+    print(f"| linearAC, this machine | {min(seconds):.2f} | {statistics.median(seconds):.2f} |")
+
+
+# -- run
+
+_LOOP = """
+import sys
+from pathlib import Path
+sys.path.insert(0, {root!r})
+from experiment import processor
+processor.settle()
+from experiment.configuration import read_experiment
+from experiment.folder import ResultFolder
+from experiment.manifest import Manifest
+from experiment.run import Options, run_index
+experiment = read_experiment(Path({env!r}), Path({agent!r}))
+folder = ResultFolder(Path({results!r}), Manifest.of(experiment, 0))
+folder.create()
+for index in range({count}):
+    run_index(experiment, folder, index, Options())
+"""
+_SUBMITIT_RUNS = """
+import submitit, subprocess, sys
+executor = submitit.AutoExecutor({folder!r}, cluster="local")
+executor.update_parameters(timeout_min=60)
+def train(index):
+    subprocess.run({main!r} + ["--index", str(index)], check=True, stdout=subprocess.DEVNULL)
+jobs = executor.map_array(train, range({count}))
+for job in jobs:
+    job.result()
+"""
+_HYDRA = """
+import subprocess
+import hydra
+from omegaconf import DictConfig
+
+@hydra.main(version_base=None, config_name=None)
+def train(config: DictConfig) -> None:
+    subprocess.run({main!r} + ["--index", str(config.index)], check=True, stdout=subprocess.DEVNULL)
+
+train()
+"""
+
+
+def measure_run(folder: Path, repeats: int) -> None:
+    """Prints what a run costs by each way."""
+    ways: dict[str, tuple[int, Callable[[Project, int], list[Any]]]] = {
+        "a bare loop in one process": (200, _loop),
+        "schedule.py": (200, lambda project, count: project.schedule("--runs", count)),
+        "GNU parallel -j2 main.py": (20, _gnu_parallel),
+        "submitit, local": (10, _submitit_runs),
+        "Hydra's submitit launcher, local": (10, _hydra_runs),
+    }
+    print("\nOne run of no length, start of the programs included:\n")
+    print("| | runs | CPU ms a run, best | median | wall ms a run, best |\n|---|---|---|---|---|")
+    for name, (count, command) in ways.items():
+
+        def measure(
+            name: str = name,
+            count: int = count,
+            command: Callable[[Project, int], list[Any]] = command,
+        ) -> Cost:
+            place = folder / "run"
+            shutil.rmtree(place, ignore_errors=True)
+            project = Project(place, {"scheduler": "local", "cores": 2})
+            cost = cost_of(command(project, count), cwd=place)
+            records = len(list(place.rglob("*_data_*.json")))
+            if records != count:
+                raise RuntimeError(f"{name}: {records} records of {count}")
+            return cost
+
+        try:
+            least, median = best(measure, repeats)
+        except (RuntimeError, FileNotFoundError, LookupError) as error:
+            print(f"| {name} | | not measured: {str(error).splitlines()[-1][:80]} | | |")
+            continue
+        print(
+            f"| {name} | {count} | {1000 * least.cpu / count:.1f} "
+            f"| {1000 * median.cpu / count:.1f} | {1000 * least.wall / count:.1f} |",
+            flush=True,
+        )
+
+
+def _main_command(project: Project) -> list[str]:
+    words = [sys.executable, ROOT / "main.py", "--env-json", project.folder / "environment.json"]
+    words += ["--agent-json", project.folder / "agent.json", "--save-dir", project.folder / "out"]
+    return [str(word) for word in words]
+
+
+def _loop(project: Project, count: int) -> list[Any]:
+    script = _LOOP.format(
+        root=str(ROOT),
+        env=str(project.folder / "environment.json"),
+        agent=str(project.folder / "agent.json"),
+        results=str(project.results),
+        count=count,
+    )
+    return [sys.executable, "-c", script]
+
+
+def _gnu_parallel(project: Project, count: int) -> list[Any]:
+    if shutil.which("parallel") is None:
+        raise LookupError("GNU parallel is not installed")
+    indices = [str(index) for index in range(count)]
+    return ["parallel", "-j2", *_main_command(project), "--index", "{}", ":::", *indices]
+
+
+def _submitit_runs(project: Project, count: int) -> list[Any]:
+    script = _SUBMITIT_RUNS.format(
+        folder=str(project.folder / "submitit"), main=_main_command(project), count=count
+    )
+    return [sys.executable, "-c", script]
+
+
+def _hydra_runs(project: Project, count: int) -> list[Any]:
+    from peer_environments import NotInstalledError, python_of
+
+    try:
+        python = python_of("hydra")
+    except NotInstalledError as error:
+        raise LookupError(str(error)) from None
+    program = project.folder / "app.py"
+    program.write_text(_HYDRA.format(main=_main_command(project)))
+    indices = ",".join(map(str, range(count)))
+    return [python, program, "-m", "hydra/launcher=submitit_local", f"+index={indices}"]
+
+
+_PARTS = {
+    "missing": measure_missing,
+    "send": measure_send,
+    "start": measure_start,
+    "run": measure_run,
+}
+
+
+@click.command(help=__doc__)
+@click.option("--only", default=",".join(_PARTS), help="Parts, separated by commas.")
+@click.option("--repeats", type=click.IntRange(min=1), default=3)
+def main(only: str, repeats: int) -> None:
+    for name in only.split(","):
+        if name not in _PARTS:
+            raise click.BadParameter(f"{name!r} is none of {', '.join(_PARTS)}")
+        with tempfile.TemporaryDirectory() as folder:
+            _PARTS[name](Path(folder), repeats)
+
+
+if __name__ == "__main__":
+    main()
