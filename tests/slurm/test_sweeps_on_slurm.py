@@ -125,9 +125,9 @@ def test_a_time_limit_shorter_than_the_run_only_means_more_jobs(
     slurm: SlurmCluster, tmp_path: Path
 ) -> None:
     agent = {"agent_name": "linearAC", "parameters": {}}
-    long = {"total_timesteps": 3_000_000, "eval_interval_timesteps": 3_000_000, "eval_episodes": 1}
+    long = {"total_timesteps": 1_200_000, "eval_interval_timesteps": 1_200_000, "eval_episodes": 1}
     # a limit is a minute at least; most of it is left for saving, so that the test is short
-    cluster = {"time": 1, "saveBefore": 45, "sequential": 1}
+    cluster = {"time": 1, "saveBefore": 52, "sequential": 1}
     sweep = SlurmSweep(tmp_path / "cluster", agent, cluster, **long)
     sweep.schedule("--wait")
     assert sweep.records() == undisturbed(tmp_path / "undisturbed", agent, 1, **long)
@@ -140,8 +140,8 @@ def test_a_job_that_may_not_be_put_back_again_fails_and_the_next_call_goes_on(
     slurm: SlurmCluster, tmp_path: Path
 ) -> None:
     agent = {"agent_name": "linearAC", "parameters": {}}
-    long = {"total_timesteps": 2_000_000, "eval_interval_timesteps": 2_000_000, "eval_episodes": 1}
-    cluster = {"time": 1, "saveBefore": 45, "sequential": 1, "maxRequeues": 0}
+    long = {"total_timesteps": 1_200_000, "eval_interval_timesteps": 1_200_000, "eval_episodes": 1}
+    cluster = {"time": 1, "saveBefore": 52, "sequential": 1, "maxRequeues": 0}
     sweep = SlurmSweep(tmp_path / "cluster", agent, cluster, **long)
     sweep.schedule()
     (job,) = sweep.jobs()
@@ -187,3 +187,19 @@ def test_arrays_are_cut_at_the_cluster_s_own_limit(slurm: SlurmCluster, tmp_path
     assert len(sweep.jobs()) == 2
     sweep.schedule("--runs", 30, "--cancel")
     wait_until(lambda: slurm.run("squeue", "-h") == "", 60)
+
+
+def test_an_emitted_script_puts_its_own_job_back(slurm: SlurmCluster, tmp_path: Path) -> None:
+    agent = {"agent_name": "linearAC", "parameters": {}}
+    long = {"total_timesteps": 1_200_000, "eval_interval_timesteps": 1_200_000, "eval_episodes": 1}
+    cluster = {"time": 1, "saveBefore": 52, "sequential": 1}
+    sweep = SlurmSweep(tmp_path / "cluster", agent, cluster, **long)
+    sweep.schedule("--emit", tmp_path / "scripts")
+    (script,) = (tmp_path / "scripts").iterdir()
+    slurm.run("sbatch", str(script))
+    sweep.schedule("--wait")  # it is known by its name; nothing else is sent
+    assert sweep.jobs() == []
+    (job,) = slurm.run("sacct", "-X", "-n", "-P", "-o", "JobID", "--name", script.stem).split()
+    wait_until(lambda: slurm.sacct_state(job) == "COMPLETED")
+    assert int(slurm.job(job)["Restarts"]) >= 1
+    assert sweep.records() == undisturbed(tmp_path / "undisturbed", agent, 1, **long)

@@ -29,6 +29,7 @@ from experiment.scheduling.backends.commands import (
 )
 from experiment.scheduling.cluster import Cluster
 from experiment.scheduling.submission import Chunk, Jobs, Submission, read_jobs, write_jobs
+from experiment.signals import EXIT_SAVED
 
 #: MaxArraySize of a cluster that nobody configured.
 STOCK_ARRAY_SIZE = 1001
@@ -190,6 +191,7 @@ def _parameters(sent: Submission, number: int, chunk: Chunk) -> dict[str, Any]:
         "stderr_to_stdout": True,
         "use_srun": cluster.use_srun,
         "setup": setup_lines(cluster),
+        "teardown": _lines_that_put_back(cluster),
         "additional_parameters": {
             "requeue": True,
             "chdir": sent.base_path,
@@ -197,6 +199,18 @@ def _parameters(sent: Submission, number: int, chunk: Chunk) -> dict[str, Any]:
         },
         **{name: value for name, value in optional.items() if value is not None},
     }
+
+
+def _lines_that_put_back(cluster: Cluster) -> list[str]:
+    """For jobs that cannot requeue themselves: in a container, or without submitit."""
+    element = "${SLURM_ARRAY_JOB_ID:+${SLURM_ARRAY_JOB_ID}_$SLURM_ARRAY_TASK_ID}"
+    again = f'[ $code -eq {EXIT_SAVED} ] && [ "${{SLURM_RESTART_COUNT:-0}}" -lt '
+    return [
+        "code=$?",
+        f"element={element}",
+        f'{again}{cluster.max_requeues} ] && scontrol requeue "${{element:-$SLURM_JOB_ID}}"',
+        "exit $code",
+    ]
 
 
 def _gpus(cluster: Cluster, chunk: Chunk) -> str | None:

@@ -5,14 +5,17 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import shutil
 import signal
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from experiment.scheduling import submission
 from experiment.scheduling.job import Result, run_task
+from experiment.signals import EXIT_SAVED
 
 
 class TaskIncomplete(Exception):  # noqa: N818 - a state of the job, whose exit code it sets
@@ -52,7 +55,12 @@ class SlurmTask:
 
 
 def _put_back(handler: Callable[[int, Any], None]) -> None:
-    """submitit's own way: counts time-outs, and requeues this element of the array only."""
+    """submitit's own way: counts time-outs, and requeues this element of the array only.
+
+    In a container there is no scontrol; the job's script has it, and goes by the exit code.
+    """
+    if shutil.which("scontrol") is None:
+        sys.exit(EXIT_SAVED)
     handler(signal.SIGUSR2, None)
 
 
