@@ -239,6 +239,9 @@ def send(plan: Plan, to: Scheduler) -> None:
         SchedulerError: refused.
         StorageError: the folder cannot be written to.
     """
+    for one in plan.sweep.submissions:
+        if not held(one.sender_path):
+            one.sender_path.unlink(missing_ok=True)  # its sender was killed
     with _written(plan):
         to.send(plan.sent)
 
