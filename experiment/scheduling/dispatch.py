@@ -21,6 +21,7 @@ from experiment.scheduling.backends import (
     Limits,
     Queued,
     Scheduler,
+    SchedulerError,
     TaskKey,
     log_folder,
     scheduler,
@@ -95,8 +96,9 @@ class Plan:
         """As a person reads it before saying yes."""
         tasks, runs = len(self.packed.tasks), f"{self.runs:,} run{'s' * (self.runs != 1)}"
         if self.sent.scheduler == "local":
-            at_once = max(chunk.slots for chunk in self.packed.chunks)
-            how = f"trains {runs} here, {at_once:,} at once"
+            slots, batch = max(chunk.slots for chunk in self.packed.chunks), self.sent.batch or 1
+            groups = f" batch{'es' * (slots != 1)} of {batch}" if batch > 1 else ""
+            how = f"trains {runs} here, {slots:,}{groups} at once"
         else:
             how = f"sends {runs} in {tasks:,} job{'s' * (tasks != 1)}"
         yield f"{self.sweep.name}: {how}: {self.cost()}"
@@ -140,7 +142,13 @@ class Queues:
         self.jobs = 0
         self._owner: dict[TaskKey, str] = {}
         for name, sent in self._by_name.items():
-            found, jobs = self._schedulers[name].queued(sent)
+            try:
+                found, jobs = self._schedulers[name].queued(sent)
+            except SchedulerError as error:
+                if name == also:
+                    raise
+                asked = f"asked for what became of {sent[-1].folder}, which was sent to {name}"
+                raise SchedulerError(f"{error} ({asked})") from None
             self.queued |= _being_sent(sent) | found
             self._owner |= dict.fromkeys(found, name)
             if name == also:

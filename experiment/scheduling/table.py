@@ -79,11 +79,14 @@ class Table:
         for slot, (progress, _) in list(self._running.items()):
             if progress.indices == event.indices:
                 del self._running[slot]
-        self.endings[event.ended] += len(event.indices)
+        if not event.again:
+            self.endings[event.ended] += len(event.indices)
         if event.ended == "done":
             self._ended_seconds.append(event.wall / len(event.indices))
         elif event.ended in FAILURES:
-            self._say(f"{label_of(event.indices)}: {event.ended}: {event.error or ''}".rstrip(": "))
+            why = f": {event.error}" if event.error else ""
+            then = "; started again" if event.again else ""
+            self._say(f"{label_of(event.indices)}: {event.ended}{why}{then}")
 
     # -- the picture
 

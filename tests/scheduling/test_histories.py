@@ -111,7 +111,13 @@ def test_out_of_memory_before_the_job_could_tell_is_everybodys(sent: Submission)
 
 
 def test_out_of_memory_is_the_fault_of_the_run_that_was_killed(sent: Submission) -> None:
-    told = [BEGUN, ended("killed", 1, again=True), ended("killed", 1), ended("saved", 2), LEFT]
+    told: list[Event] = [
+        BEGUN,
+        ended("killed", 1, again=True),
+        ended("killed", 1),
+        ended("saved", 2),
+        LEFT,
+    ]
     innocent = of(sent, *told, state="OUT_OF_MEMORY")
     assert innocent == History()
     accounted = {(sent.name, 0): Accounted("12", "OUT_OF_MEMORY")}

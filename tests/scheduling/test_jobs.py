@@ -673,6 +673,19 @@ def test_killed_a_job_leaves_no_process_and_its_runs_go_on_later(tmp_path: Path)
     assert "resumes at timestep" in "".join(lines_of(sent.log_path(0), 0))
 
 
+def test_killed_a_job_takes_programs_with_it(tmp_path: Path) -> None:
+    program = own_program(tmp_path, 'touch "began $6"; exec sleep 1000')
+    sent = prepare(tmp_path, "local", ["0-1"], program=f"'{program}'", chunk={"slots": 2})
+    process = start(sent, start_new_session=True)
+    wait_until(lambda: len(list(tmp_path.glob("began *"))) == 2, process)
+    process.kill()
+    process.communicate()
+    end = time.monotonic() + 30
+    while processes_with(2, process.pid):
+        assert time.monotonic() < end, "a process was left behind"
+        time.sleep(0.01)
+
+
 def test_a_job_ends_when_its_parent_does(tmp_path: Path) -> None:
     sent = of_brittle(tmp_path, ["well"])
     process = start(sent, 1, 1, pass_fds=[1])

@@ -54,7 +54,8 @@ def test_it_trains_what_is_missing_as_main_py_would(tmp_path: Path, batch: int) 
     sweep = SmallSweep(tmp_path / "a sweep", LOCAL, THREE, **fields)
     first = sweep.schedule("--runs", 2, "--batch", batch)
     assert first.code == 0, first
-    assert "trains 6 runs here, 2 at once: no time limit" in first.said
+    at_once = "2 at once" if batch == 1 else "2 batches of 2 at once"
+    assert f"trains 6 runs here, {at_once}: no time limit" in first.said
     assert "6 runs, 6 done, 0 running, 0 queued, 0 failed, 0 missing" in first.said
     assert sweep.records() == undisturbed(sweep, tmp_path / "plain", "--runs", 2)
     before = sweep.snapshot()

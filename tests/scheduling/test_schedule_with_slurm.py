@@ -12,7 +12,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from small_sweep import SLURM, Answer, SmallSweep
+from small_sweep import LOCAL, SLURM, Answer, SmallSweep
 from stub_slurm import StubSlurm
 from sweep_runs import LINEAR_AC, RANDOM
 
@@ -486,6 +486,18 @@ def test_two_calls_at_once_do_not_send_the_same(
     answer = sweep.schedule()
     assert "another schedule.py has sent something since this one looked" in sentence(answer, 3)
     assert sent(slurm) == [9]
+
+
+def test_a_scheduler_of_former_days_is_named(
+    sweep: SmallSweep, slurm: StubSlurm, tmp_path: Path
+) -> None:
+    sweep.schedule()
+    slurm.settings(silent=["squeue"])
+    sweep.write("cluster.json", LOCAL)
+    (one,) = sweep.submissions
+    assert sentence(sweep.schedule(), 1).endswith(
+        f"(asked for what became of {one.folder}, which was sent to slurm)"
+    )
 
 
 # -- what changes nothing
