@@ -161,8 +161,9 @@ class Pool:
             while self.children or (self.waiting and self.stopped_by is None):
                 for key, _ in self._selector.select(self._patience()):
                     self._read(key)
-                self._reap()
+                # first: schedulers signal runs and job alike, and a run may be gone already
                 self._look_at_the_clock()
+                self._reap()
                 self._fill()
         self.unfinished += sum(map(len, self.waiting))
 

@@ -309,6 +309,17 @@ def test_one_that_does_not_listen_is_killed_in_the_end(tmp_path: Path) -> None:
     assert ends(sent) == {0: ["saved"]}
 
 
+def test_signalled_together_with_its_runs_it_takes_none_for_killed(tmp_path: Path) -> None:
+    program = own_program(tmp_path, 'touch "began $6"; exec sleep 1000')
+    sent = prepare(tmp_path, "local", ["0-1"], program=f"'{program}'", chunk={"slots": 2})
+    process = start(sent, start_new_session=True)
+    wait_until(lambda: len(list(tmp_path.glob("began *"))) == 2, process)
+    os.killpg(process.pid, signal.SIGINT)
+    process.communicate(timeout=60)
+    assert process.returncode == 75
+    assert ends(sent) == {0: ["saved"], 1: ["saved"]}
+
+
 # -- requeued
 
 
@@ -405,7 +416,6 @@ def test_main_py_itself_may_be_the_program(tmp_path: Path, expected: Any) -> Non
     )
     sent = prepare(tmp_path, "local", ["0-2"], program=copy, batch=2)
     assert run(sent).exit_code == 0
-    (tmp_path / "warm").mkdir()
     warm = prepare(tmp_path / "warm", "local", ["0-2"])
     assert run(warm).exit_code == 0
     ours = records_below(tmp_path / "results")

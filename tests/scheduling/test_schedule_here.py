@@ -21,7 +21,11 @@ from experiment.scheduling.events import Left
 #: Three settings.
 THREE: dict[str, Any] = {"agent_name": "linearAC", "parameters": {"critic_lr": [0.01, 0.1, 0.3]}}
 #: Minutes of training.
-LONG = {"total_timesteps": 3_000_000, "eval_interval_timesteps": 3_000_000, "eval_episodes": 0}
+LONG: dict[str, Any] = {
+    "total_timesteps": 3_000_000,
+    "eval_interval_timesteps": 3_000_000,
+    "eval_episodes": 0,
+}
 #: A program for EXECUTABLE: trains as main.py, but for index 2, which fails.
 TROUBLE = f"""#!/bin/bash
 [[ " $* " != *" --index 2 "* ]] || {{ echo "index 2 is trouble" >&2; exit 1; }}
@@ -91,15 +95,15 @@ def test_of_several_agent_files_each_is_trained(tmp_path: Path) -> None:
 
 
 def test_a_torn_record_is_done_again(tmp_path: Path) -> None:
-    sweep = SmallSweep(tmp_path / "sweep", LOCAL, THREE)
-    sweep.schedule()
+    sweep = SmallSweep(tmp_path / "sweep")
+    sweep.schedule("--runs", 3)
     whole = sweep.records()
     path = next(sweep.results.glob("*_data_1.json"))
     path.write_bytes(path.read_bytes()[:-50])
-    status = sweep.schedule("--status")
+    status = sweep.schedule("--runs", 3, "--status")
     assert "3 runs, 2 done, 0 running, 0 queued, 0 failed, 1 missing" in status.said
     assert "1 of the missing have a damaged record" in status.said
-    assert sweep.schedule().code == 0
+    assert sweep.schedule("--runs", 3).code == 0
     assert sweep.records() == whole
     assert path.with_name(path.name + ".damaged").exists()
 
@@ -136,14 +140,14 @@ def test_a_dry_run_changes_nothing(tmp_path: Path) -> None:
 
 
 def test_scripts_can_be_written_and_run_by_hand(tmp_path: Path) -> None:
-    sweep = SmallSweep(tmp_path / "it's a sweep", LOCAL, THREE)
-    assert sweep.schedule("--emit", tmp_path / "scripts").code == 0
+    sweep = SmallSweep(tmp_path / "it's a sweep")
+    assert sweep.schedule("--runs", 3, "--emit", tmp_path / "scripts").code == 0
     (script,) = (tmp_path / "scripts").iterdir()
     assert sweep.records() == {}
     done = subprocess.run([script], capture_output=True, text=True, check=True, timeout=120)
     assert done.stdout == "0 runs failed, 0 are unfinished\n"
     assert sweep.records().keys() == {0, 1, 2}
-    assert "3 done" in sweep.schedule().said
+    assert "3 done" in sweep.schedule("--runs", 3).said
 
 
 # -- others at the same sweep
@@ -194,19 +198,18 @@ def test_while_one_call_trains_others_see_it_and_can_take_it_back(tmp_path: Path
     assert sorted(Path(name).suffix for name in sweep.left_over()) == [".checkpoint"] * 2
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGUSR1])
-def test_interrupted_it_saves_and_goes_on_to_the_same_bits(
-    tmp_path: Path, number: signal.Signals
-) -> None:
-    fields = {"total_timesteps": 60_000, "eval_interval_timesteps": 30_000, "eval_episodes": 1}
+def test_interrupted_it_saves_and_goes_on_to_the_same_bits(tmp_path: Path) -> None:
+    fields: dict[str, Any] = {"total_timesteps": 20_000, "eval_interval_timesteps": 10_000}
     sweep = SmallSweep(tmp_path / "sweep", LOCAL, THREE, **fields)
-    process = sweep.start()
-    wait_for(sweep, "*.lock", process, 3)
-    time.sleep(0.3)
-    process.send_signal(number)
-    said, _ = process.communicate(timeout=60)
-    assert process.returncode == 75, said
-    assert "Traceback" not in said
+    for number in (signal.SIGINT, signal.SIGTERM):
+        process = sweep.start()
+        # locks of two runs, and the submission's
+        wait_for(sweep, "*.lock", process, 3)
+        time.sleep(0.2)
+        process.send_signal(number)
+        said, _ = process.communicate(timeout=60)
+        assert process.returncode == 75, said
+        assert "Traceback" not in said
     again = sweep.schedule()
     assert again.code == 0, again
     assert sweep.records() == undisturbed(sweep, tmp_path / "plain", "--runs", 1)
@@ -215,22 +218,23 @@ def test_interrupted_it_saves_and_goes_on_to_the_same_bits(
 
 
 def test_interrupted_at_any_moment_of_its_start_it_ends_in_order(tmp_path: Path) -> None:
-    sweep = SmallSweep(tmp_path / "sweep", LOCAL, THREE, **LONG)
+    sweep = SmallSweep(tmp_path / "sweep", **LONG)
     for number in range(4):
-        process = sweep.start()
+        process = sweep.start("--runs", 3)
         wait_for(sweep, "submission.json", process, number + 1)
         time.sleep(0.4 * number)
         process.send_signal(signal.SIGINT)
         said, _ = process.communicate(timeout=60)
-        assert process.returncode == 75, said
+        # before it has begun to train, Ctrl-C is as with any program
+        assert process.returncode == 75 or said.endswith("Aborted!\n"), said
         assert "Traceback" not in said
     assert not [name for name in sweep.left_over() if name.endswith(".lock")]
 
 
 def test_where_the_job_is_killed_that_is_said_and_the_next_call_goes_on(tmp_path: Path) -> None:
-    fields = {"total_timesteps": 60_000, "eval_interval_timesteps": 60_000, "eval_episodes": 1}
-    sweep = SmallSweep(tmp_path / "sweep", LOCAL, THREE, **fields)
-    process = sweep.start()
+    fields: dict[str, Any] = {"total_timesteps": 20_000, "eval_interval_timesteps": 20_000}
+    sweep = SmallSweep(tmp_path / "sweep", **fields)
+    process = sweep.start("--runs", 3)
     wait_for(sweep, "*.lock", process, 3)
     first = json.loads(next(sweep.folder.rglob("task-0.jsonl")).read_text().splitlines()[0])
     os.kill(int(first["job"].removeprefix("process ")), signal.SIGKILL)
@@ -238,7 +242,7 @@ def test_where_the_job_is_killed_that_is_said_and_the_next_call_goes_on(tmp_path
     assert process.returncode == 1
     assert said.splitlines()[-1].startswith("error: the job of ")
     assert "was killed by SIGKILL before its runs had ended" in said
-    assert sweep.schedule().code == 0
+    assert sweep.schedule("--runs", 3).code == 0
     assert sweep.records().keys() == {0, 1, 2}
 
 
@@ -283,8 +287,8 @@ def test_a_program_that_writes_no_record_is_found_out(tmp_path: Path) -> None:
 
 
 def test_before_its_time_limit_a_job_saves(tmp_path: Path) -> None:
-    sweep = SmallSweep(tmp_path / "sweep", LOCAL | {"time": 1, "saveBefore": 56}, THREE, **LONG)
-    answer = sweep.schedule()
+    sweep = SmallSweep(tmp_path / "sweep", LOCAL | {"time": 1, "saveBefore": 56}, **LONG)
+    answer = sweep.schedule("--runs", 3)
     assert answer.code == 75
     (one,) = sweep.submissions
     *_, last = events.read(one.events_path(0))
@@ -326,6 +330,6 @@ def test_an_index_means_what_its_own_submission_says(tmp_path: Path) -> None:
     held = sweep.schedule()
     assert (held.code, held.said.count("failed too often")) == (1, 1)
     sweep.write("agent.json", LINEAR_AC)
-    answer = sweep.schedule("--indices", "0-2")
+    answer = sweep.schedule("--indices", "2")
     assert answer.code == 0
-    assert "3 done" in answer.said
+    assert "1 done" in answer.said
