@@ -9,8 +9,11 @@ from pathlib import Path
 
 import click
 
-from experiment import processor
+from experiment import garbage, processor
 
+garbage.pause()
+# also where the environment says to keep no bytecode: else every run compiles the source anew
+sys.dont_write_bytecode = False
 processor.settle()
 os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol
 
 import msgspec
@@ -79,8 +78,7 @@ class AgentRefused(ValueError):  # noqa: N818
     """This agent cannot work in this environment or on this device; the message says why."""
 
 
-@dataclass(frozen=True)
-class Rule:
+class Rule(msgspec.Struct, frozen=True):
     """A law between hyperparameters of one agent, checked for every combination in a grid."""
 
     names: tuple[str, ...]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from difflib import get_close_matches
 
 
 class EnvironmentRefused(ValueError):  # noqa: N818
@@ -24,6 +23,8 @@ class EnvironmentRefused(ValueError):  # noqa: N818
 
 def nearest(name: str, choices: Iterable[str]) -> str | None:
     """The choice that looks most like ``name``, whatever its case; None when nothing does."""
+    from difflib import get_close_matches
+
     by_folded = {choice.casefold(): choice for choice in choices}
     matches = get_close_matches(name.casefold(), by_folded, n=1, cutoff=0.5)
     return by_folded[matches[0]] if matches else None

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from math import isfinite
 from typing import Protocol
 
+import msgspec
 import numpy as np
 
 from envs.errors import EnvironmentRefused
@@ -22,8 +22,7 @@ class Overwrite(Protocol):
         ...
 
 
-@dataclass(frozen=True)
-class Constant:
+class Constant(msgspec.Struct, frozen=True):
     """``goal`` on any termination, ``timestep`` on every other step."""
 
     timestep: float
@@ -36,8 +35,7 @@ class Constant:
         return np.where(terminated, self.goal, self.timestep)
 
 
-@dataclass(frozen=True)
-class Shifted:
+class Shifted(msgspec.Struct, frozen=True):
     """Adds ``shift`` to every reward, so that ending early earns nothing extra.
 
     An episode of ``T`` steps earns shift * (1 + g + ... + g^(T-1)) on top of its own return. One

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from experiment import record
 from experiment.canonical import setting_id
@@ -20,8 +21,7 @@ from experiment.lock import Lock, held
 from experiment.manifest import Manifest
 
 
-@dataclass(frozen=True)
-class Found:
+class Found(msgspec.Struct, frozen=True):
     """A record somewhere in the folder."""
 
     path: Path
@@ -35,8 +35,7 @@ class Found:
         return f"{self.head.setting_id}-{self.head.random_seed}"
 
 
-@dataclass
-class Plan:
+class Plan(msgspec.Struct):
     """What adopting a configuration does.
 
     Attributes:
@@ -48,12 +47,12 @@ class Plan:
         differences: lines that say what was edited.
     """
 
-    in_place: list[Found] = field(default_factory=list)
-    moved: list[tuple[Found, Run]] = field(default_factory=list)
-    orphaned: list[Found] = field(default_factory=list)
-    damaged: list[tuple[Path, str]] = field(default_factory=list)
+    in_place: list[Found] = []
+    moved: list[tuple[Found, Run]] = []
+    orphaned: list[Found] = []
+    damaged: list[tuple[Path, str]] = []
     new_settings: int = 0
-    differences: list[str] = field(default_factory=list)
+    differences: list[str] = []
 
     @property
     def kept(self) -> int:

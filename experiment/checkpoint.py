@@ -15,7 +15,7 @@ from typing import Any
 import xxhash
 
 from experiment.errors import StorageError
-from experiment.files import clear_temporaries, fsync_folder, storage, write_atomically
+from experiment.files import fsync_folder, storage, write_atomically
 
 FORMAT = 1
 
@@ -59,7 +59,6 @@ class Checkpoints:
 
         Only for the holder of the run's lock.
         """
-        clear_temporaries(self.path)
         # a kill between the two renames of `save` leaves the newest under its temporary name
         for path in (self.path.with_name(self.path.name + ".new"), self.path, self.previous):
             try:

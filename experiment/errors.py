@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 
 
@@ -34,6 +33,8 @@ class StorageError(SweepError):
 
 def nearest(name: str, choices: Iterable[str]) -> str:
     """A hint that ends an error message: the nearest choice, or all of them when none is near."""
+    import difflib
+
     known = sorted(choices)
     by_lower = {choice.lower(): choice for choice in known}
     close = difflib.get_close_matches(name.lower(), by_lower, n=1, cutoff=0.5)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import typing
 from collections.abc import Mapping
 from typing import Any, TypeVar
@@ -69,5 +68,7 @@ def _parts(field: Hyperparameter, value: Any) -> list[tuple[str, Hyperparameter]
 
 
 def _typo(name: str, content: Mapping[str, Any]) -> str:
+    import difflib
+
     close = difflib.get_close_matches(name, content, n=1)
     return f"; {close[0]!r} looks like it" if close else ""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import glob
 import json
 import math
 import os
@@ -123,6 +122,8 @@ def write_atomically(path: Path, data: bytes, *, exclusive: bool = False) -> Non
 def clear_temporaries(path: Path) -> None:
     """Removes what killed writes of `path` left, or of `path` with any suffix. Not while another
     process may be writing it."""
+    import glob
+
     for leftover in path.parent.glob(f".{glob.escape(path.name)}.*.tmp"):
         with contextlib.suppress(OSError):
             leftover.unlink()

@@ -15,20 +15,20 @@ import contextlib
 import os
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 from experiment import record
 from experiment.checkpoint import Checkpoints
 from experiment.configuration import Experiment
 from experiment.errors import ConfigError, StorageError
-from experiment.files import fsync_folder, storage, write_atomically
+from experiment.files import clear_temporaries, fsync_folder, storage, write_atomically
 from experiment.lock import Lock
 from experiment.manifest import FILE_NAME, Manifest
 
 
-@dataclass(frozen=True)
-class Run:
+class Run(msgspec.Struct, frozen=True):
     """One index, resolved.
 
     Attributes:
@@ -92,6 +92,11 @@ class ResultFolder:
         """The checkpoints of one run."""
         path = self.path / "running" / f"{run.name}.checkpoint"
         return Checkpoints(path, run.setting_id, run.random_seed)
+
+    def clear_leftovers(self, run: Run) -> None:
+        """Removes what a process that was killed as the holder of the run's lock half wrote."""
+        clear_temporaries(self.record_path(run.index).with_suffix(""))
+        clear_temporaries(self.checkpoints(run).path)
 
     def record_files(self) -> Iterator[tuple[int, Path]]:
         """(index by its name, path) of every file that is named as a record."""

@@ -10,16 +10,16 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from experiment.canonical import canonical
 
 Row = tuple[Any, ...]
 
 
-@dataclass(frozen=True)
-class Axis:
+class Axis(msgspec.Struct, frozen=True):
     """Hyperparameters that move together, and the rows of values that they take.
 
     Attributes:
@@ -44,8 +44,7 @@ class Axis:
         ]
 
 
-@dataclass(frozen=True)
-class Grid:
+class Grid(msgspec.Struct, frozen=True):
     """The settings of one agent file: `axes` vary, `constants` do not.
 
     Attributes:

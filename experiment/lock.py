@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import os
 import socket
@@ -24,18 +25,23 @@ JOB_VARIABLE = "SWEEP_JOB"
 
 
 class Lock:
-    """Held from `with` to its end; meanwhile a thread keeps showing that the holder lives."""
+    """Held from `with` to its end; meanwhile a thread keeps showing that the holder lives.
+
+    Attributes:
+        inherited: whether a holder died with it, perhaps in the middle of a write.
+    """
 
     def __init__(self, path: Path, what: str) -> None:
         self.path = path
         self.what = what
+        self.inherited = False
         self._content = _identity()
-        self._released = threading.Event()
 
     def __enter__(self) -> Lock:
         for _ in range(5):
             if self._create():
-                threading.Thread(target=self._beat, daemon=True).start()
+                self._heart = _beating_heart()
+                self._heart.locks.add(self)
                 return self
             holder = _read(self.path)
             if holder is not None and _alive(holder, self.path):
@@ -44,6 +50,7 @@ class Lock:
                     f"since {holder['since']} (lock file {self.path})"
                 )
             self._remove_stale(holder)
+            self.inherited = True
         raise Locked(f"{self.what}: the lock file {self.path} changes hands too fast")
 
     def _create(self) -> bool:
@@ -72,22 +79,43 @@ class Lock:
                     os.link(aside, self.path)
             aside.unlink()
 
-    def _beat(self) -> None:
-        """Touches the file for other hosts to see, also during a step that takes an hour."""
-        while not self._released.wait(HEARTBEAT_SECONDS):
-            with contextlib.suppress(OSError):
-                os.utime(self.path)
-
     def __exit__(
         self,
         kind: type[BaseException] | None,
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._released.set()
+        self._heart.locks.discard(self)
         if _read(self.path) == self._content:
             with contextlib.suppress(OSError):
                 self.path.unlink()
+
+
+class _Heart(threading.Thread):
+    """Touches lock files for other hosts to see, also during a step that takes an hour."""
+
+    def __init__(self) -> None:
+        super().__init__(daemon=True)
+        self.locks: set[Lock] = set()
+
+    def run(self) -> None:
+        while True:
+            time.sleep(HEARTBEAT_SECONDS)
+            for lock in self.locks.copy():
+                with contextlib.suppress(OSError):
+                    os.utime(lock.path)
+
+
+_heart: _Heart | None = None
+
+
+def _beating_heart() -> _Heart:
+    """That of this process, for all of its locks; a thread for each run takes longer than some."""
+    global _heart
+    if _heart is None or not _heart.is_alive():  # none survives a fork
+        _heart = _Heart()
+        _heart.start()
+    return _heart
 
 
 def holder_of(path: Path) -> dict[str, Any] | None:
@@ -105,7 +133,7 @@ def _identity() -> dict[str, Any]:
     return {
         "host": socket.gethostname(),
         "pid": os.getpid(),
-        "process_start": _process_start(os.getpid()),
+        "process_start": _own_start(os.getpid()),
         "since": time.strftime("%Y-%m-%d %H:%M:%S"),
         "job": os.environ.get(JOB_VARIABLE),
     }
@@ -161,10 +189,19 @@ def _process_start(pid: int) -> str | None:
     """
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        return "" if fields[0] in "ZX" else f"{_boot()}:{fields[19]}"
     except OSError:
         return None
-    return "" if fields[0] in "ZX" else f"{boot}:{fields[19]}"
+
+
+@functools.cache
+def _own_start(pid: int) -> str | None:
+    return _process_start(pid)
+
+
+@functools.cache
+def _boot() -> str:
+    return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
 
 
 def _file_server_now(folder: Path) -> float:

@@ -7,10 +7,10 @@ The first run of a folder writes it. It holds both files as they were, and the g
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import orjson
 
 from experiment.canonical import canonical, setting_id
@@ -25,8 +25,7 @@ FILE_NAME = "experiment.json"
 FORMAT = 1
 
 
-@dataclass(frozen=True)
-class Manifest:
+class Manifest(msgspec.Struct, frozen=True):
     """An experiment and the seeds of its runs: all that turns an index into a meaning."""
 
     files: Mapping[str, Any]

@@ -5,12 +5,13 @@ from __future__ import annotations
 import contextlib
 import functools
 import hashlib
+import os
 import platform
 import socket
 import subprocess
+import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -87,10 +88,10 @@ def _now() -> str:
 @functools.cache
 def code_version() -> dict[str, Any]:
     """The git commit, whether the tree was changed since, and a digest of the source itself."""
-    commit = _git("rev-parse", "HEAD").strip()
-    difference = _difference() if commit else ""
+    commit, changed = _state()
+    difference = _difference() if changed else ""
     return {
-        "commit": commit or None,
+        "commit": commit,
         "changed": bool(difference),
         "difference": _difference_name(difference) if difference else None,
         "source_digest": _source_digest(),
@@ -111,6 +112,17 @@ def _difference_name(difference: str) -> str:
 
 def _bytes(text: str) -> bytes:
     return text.encode("utf-8", "surrogateescape")  # as _git decoded it
+
+
+def _state() -> tuple[str | None, bool]:
+    """The commit, and whether anything may differ from it."""
+    status = ("status", "--porcelain=v2", "--branch", "-z", "--no-renames", "--untracked-files=all")
+    lines = _git("--no-optional-locks", *status).split("\0")
+    commit = next((line.split()[-1] for line in lines if line.startswith("# branch.oid ")), None)
+    if commit in (None, "(initial)"):
+        return None, False
+    changes = (line for line in lines if line and not line.startswith("# "))
+    return commit, any(not line.startswith("? ") or line.endswith(".py") for line in changes)
 
 
 @functools.cache
@@ -138,20 +150,44 @@ def _git(*arguments: str) -> str:
 @functools.cache
 def _source_digest() -> str:
     digest = hashlib.sha256()
-    files = [file for folder in _SOURCE_FOLDERS for file in (ROOT / folder).rglob("*.py")]
-    for file in sorted([*files, ROOT / "main.py"]):
-        digest.update(f"{file.relative_to(ROOT)}\0".encode() + file.read_bytes())
+    files = [
+        f"{folder}/{name}"
+        for source in _SOURCE_FOLDERS
+        for folder, _, names in os.walk(ROOT / source)
+        for name in names
+        if name.endswith(".py")
+    ]
+    for file in sorted([*files, f"{ROOT}/main.py"]):
+        digest.update(f"{file.removeprefix(f'{ROOT}/')}\0".encode() + Path(file).read_bytes())
     return digest.hexdigest()[:16]
 
 
 @functools.cache
 def package_versions() -> dict[str, str]:
     """Installed versions of the packages that compute."""
-    versions = {}
-    for name in _PACKAGES:
-        with contextlib.suppress(metadata.PackageNotFoundError):
-            versions[name] = metadata.version(name)
-    return versions
+    versions = _versions_in_folders()
+    missing = [name for name in _PACKAGES if name not in versions]
+    if missing:
+        from importlib import metadata  # knows every way to install; takes as long as many a run
+
+        for name in missing:
+            with contextlib.suppress(metadata.PackageNotFoundError):
+                versions[name] = metadata.version(name)
+    return {name: versions[name] for name in _PACKAGES if name in versions}
+
+
+def _versions_in_folders() -> dict[str, str]:
+    """Those that lie in a folder of Python's path, as pip leaves them."""
+    versions: dict[str, str] = {}
+    for place in sys.path:
+        with contextlib.suppress(OSError), os.scandir(place or ".") as entries:
+            for entry in entries:
+                name = entry.name.partition("-")[0].replace("_", "-").lower()
+                if entry.name.endswith(".dist-info") and name in _PACKAGES:
+                    with Path(entry.path, "METADATA").open(encoding="utf-8") as lines:
+                        stated = (line for line in lines if line.startswith("Version: "))
+                        versions.setdefault(name, next(stated, "").partition(" ")[2].strip())
+    return {name: version for name, version in versions.items() if version}
 
 
 @functools.cache

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -20,13 +19,12 @@ import xxhash
 HEAD_FIELDS = ("run_number", "index", "setting_id", "random_seed", "status")
 STATUSES = ("completed", "diverged")
 
-_HEAD = re.compile(
+# compiled when they are used first
+_HEAD = (
     rb'\{"run_number":(\d+),"index":(\d+),"setting_id":"([0-9a-f]{16})",'
     rb'"random_seed":(\d+),"status":"(completed|diverged)"'
 )
-_SEAL = re.compile(
-    rb',"seal":\{"setting":(\d+),"run":\[(\d+),(\d+)\],"xxh3":"([0-9a-f]{16})"\}\}\n\Z'
-)
+_SEAL = rb',"seal":\{"setting":(\d+),"run":\[(\d+),(\d+)\],"xxh3":"([0-9a-f]{16})"\}\}\n\Z'
 _SEAL_SPAN = 160  # longer than any seal
 
 
@@ -34,8 +32,7 @@ class BadRecord(ValueError):  # noqa: N818 - it is the record that is bad, not a
     """A file that is not one whole run record; the message says why."""
 
 
-@dataclass(frozen=True, slots=True)
-class Head:
+class Head(msgspec.Struct, frozen=True):
     """Whose result a run is."""
 
     run_number: int
@@ -45,8 +42,7 @@ class Head:
     status: str
 
 
-@dataclass(frozen=True, slots=True)
-class Sealed:
+class Sealed(msgspec.Struct, frozen=True):
     """A whole record: its setting number, its head, and the bytes of its run object."""
 
     setting: int
@@ -84,7 +80,7 @@ def unseal(data: bytes | memoryview) -> Sealed:
     Raises:
         BadRecord: truncated, damaged, or not a record at all.
     """
-    seal = _SEAL.search(data, max(0, len(data) - _SEAL_SPAN))
+    seal = re.compile(_SEAL).search(data, max(0, len(data) - _SEAL_SPAN))
     if seal is None:
         return _parse_unsealed(data)
     setting, start, end, checksum = seal.groups()
@@ -101,14 +97,14 @@ TAIL = _SEAL_SPAN
 def ends_whole(tail: bytes, size: int) -> bool | None:
     """Whether a file of `size` bytes that ends in `tail` is as long as its seal says; None when
     there is no seal, and only `unseal` can tell. Nothing else of the file is looked at."""
-    seal = _SEAL.search(tail)
+    seal = re.compile(_SEAL).search(tail)
     if seal is None:
         return None
     return size - len(tail) + seal.start() == int(seal[3]) + len("]}}")
 
 
 def _read_head(run: memoryview) -> Head:
-    match = _HEAD.match(run)
+    match = re.match(_HEAD, run)
     if match is None:
         raise BadRecord(f"its run does not begin with {', '.join(HEAD_FIELDS)}")
     run_number, index, setting_id, seed, status = match.groups()

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import enum
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -17,11 +17,11 @@ import envs
 from agents.base import AgentRefused
 from agents.group import Ensemble, GroupAgent
 from envs.errors import EnvironmentRefused
+from experiment import garbage
 from experiment.agent_file import check_rules
 from experiment.checkpoint import Checkpoints
 from experiment.configuration import Experiment
 from experiment.errors import ConfigError, Locked, StorageError
-from experiment.files import clear_temporaries
 from experiment.folder import ResultFolder, Run
 from experiment.loop import Training
 from experiment.member import Counters, Member
@@ -45,8 +45,7 @@ class Outcome(enum.Enum):
     LOCKED = "run by another process"
 
 
-@dataclass(frozen=True)
-class Options:
+class Options(msgspec.Struct, frozen=True):
     """How to run, apart from what to run; none of it changes the numbers of a record."""
 
     device: str = "cpu"
@@ -88,12 +87,12 @@ def run_group(
     outcomes: dict[int, Outcome] = {}
     to_do: list[Run] = []
     with contextlib.ExitStack() as locks:
-        for index in indices:
-            outcome = _claim(folder, folder.run(index), options, locks, alone=alone)
+        for run in map(folder.run, indices):
+            outcome = _claim(folder, run, options, locks, alone=alone)
             if outcome is None:
-                to_do.append(folder.run(index))
+                to_do.append(run)
             else:
-                outcomes[index] = outcome
+                outcomes[run.index] = outcome
         if to_do:
             keep_difference(folder.path)
         for part in _saved_together(folder, to_do, options):
@@ -125,6 +124,8 @@ def _claim(
             raise
         report(f"skipped: {locked}")
         return Outcome.LOCKED
+    if lock.inherited:
+        folder.clear_leftovers(run)
     # only the holder of the lock moves files; and the one before may have finished the run
     if not options.force and folder.finished(run, report) is not None:
         return Outcome.FINISHED_BEFORE
@@ -141,7 +142,6 @@ def _saved_together(
         checkpoints = folder.checkpoints(run)
         if options.force:
             checkpoints.delete()
-        clear_temporaries(folder.record_path(run.index).with_suffix(""))
         saved = checkpoints.load(say)
         if saved is not None and saved["record"] != sorted(options.record):
             say(
@@ -154,8 +154,13 @@ def _saved_together(
     return [parts[timestep] for timestep in sorted(parts)]
 
 
-def build_training(experiment: Experiment, runs: Sequence[Run], options: Options) -> Training:
+def build_training(
+    experiment: Experiment, runs: Sequence[Run], options: Options, *, further: int = 0
+) -> Training:
     """Environments, agent and loop of a group, every random stream grown from its run's seed.
+
+    Args:
+        further: runs that come after these, which may make it pay to compile something.
 
     Raises:
         ConfigError: the environment or the agent refuses.
@@ -176,7 +181,7 @@ def build_training(experiment: Experiment, runs: Sequence[Run], options: Options
             )
             for slot, run in enumerate(runs)
         ]
-        agent = _build_agent(experiment, runs, members, options.device)
+        agent = _build_agent(experiment, runs, members, options.device, further)
     except EnvironmentRefused as refused:
         raise ConfigError(f"environment file: {refused.field} {refused.problem}") from None
     except AgentRefused as refused:
@@ -190,7 +195,11 @@ def build_training(experiment: Experiment, runs: Sequence[Run], options: Options
 
 
 def _build_agent(
-    experiment: Experiment, runs: Sequence[Run], members: Sequence[Member], device: str
+    experiment: Experiment,
+    runs: Sequence[Run],
+    members: Sequence[Member],
+    device: str,
+    further: int,
 ) -> GroupAgent:
     settings_type = agents.settings_type(experiment.agent_name)
     agent_type = agents.agent_type(experiment.agent_name)
@@ -202,7 +211,10 @@ def _build_agent(
         rngs.append(np.random.default_rng(member.streams.agent))
     environment = members[0].environment
     spaces = (environment.observation_space, environment.action_space)
-    common = {"gamma": experiment.environment.gamma, "device": device}
+    common: dict[str, Any] = {"gamma": experiment.environment.gamma, "device": device}
+    if getattr(agent_type, "COUNTS_ON_STEPS", False):
+        steps = experiment.environment.total_timesteps * (len(runs) + further)
+        common["steps"] = math.inf if experiment.environment.eval_episodes else steps
     if getattr(agent_type, "GROUPS", False):
         group: GroupAgent = agent_type(settings, *spaces, rngs=rngs, **common)
         return group
@@ -237,6 +249,7 @@ class _Session:
         self.say: Callable[[str], None] = print
 
     def go(self) -> dict[int, Outcome]:
+        garbage.resume()
         count = len(self.runs)
         label = f"index {self.runs[0].index}" if count == 1 else f"{count} indices"
         start = self.training.timestep

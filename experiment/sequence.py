@@ -6,10 +6,10 @@ import itertools
 import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import orjson
 
 import agents
@@ -25,8 +25,7 @@ from experiment.signals import EXIT_SAVED, on_stop_signal
 from experiment.values import default_values
 
 
-@dataclass(frozen=True)
-class Request:
+class Request(msgspec.Struct, frozen=True):
     """What to run: two files, and at most one of index, indices and runs."""
 
     environment_file: Path

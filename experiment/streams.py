@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+import msgspec
 import numpy as np
 
 
-@dataclass(frozen=True)
-class Streams:
+class Streams(msgspec.Struct, frozen=True):
     """One child of the run's SeedSequence each; a new stream goes to the end and moves none.
 
     The setting is left out on purpose: runs of one seed meet the same environment noise in every

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import types
 import typing
-from dataclasses import dataclass
 from typing import Any, Literal
 
 import msgspec
@@ -13,8 +12,7 @@ from experiment.canonical import canonical
 from experiment.errors import ConfigError, nearest
 
 
-@dataclass(frozen=True)
-class Hyperparameter:
+class Hyperparameter(msgspec.Struct, frozen=True):
     """A name, its declared type (ranges included) and its default."""
 
     name: str

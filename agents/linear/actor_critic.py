@@ -21,12 +21,12 @@ from typing import Any
 
 import gymnasium
 import numpy as np
-from numba import njit
 
 from agents.base import AgentRefused
 from agents.group import BySlot
 from agents.linear.draws import normal, uniform
 from agents.linear.features import activate
+from agents.linear.kernels import kernel
 from agents.linear.learner import LinearGroup
 from agents.linear.policies import (
     gaussian,
@@ -56,6 +56,7 @@ class LinearActorCritic(LinearGroup):
         gamma: float,
         rngs: Sequence[np.random.Generator],
         device: str,
+        steps: float = math.inf,
     ) -> None:
         self._discrete = isinstance(action_space, gymnasium.spaces.Discrete)
         if isinstance(action_space, gymnasium.spaces.Discrete):
@@ -80,6 +81,7 @@ class LinearActorCritic(LinearGroup):
             width=width,
             rngs=rngs,
             device=device,
+            steps=steps,
         )
         for name in ("avg_reward_lr", "temperature", "scaled"):
             self.records[name] = [getattr(one, name) for one in settings]
@@ -96,7 +98,9 @@ class LinearActorCritic(LinearGroup):
             self.policy[:, :width] = 0.0
         self._width = width
 
-        # the further arguments of `_sample`, `_best` and `_observe`
+        # `_sample`, `_best` and `_observe`, and their further arguments
+        self._do_sample, self._do_best = self._form(_sample), self._form(_best)
+        self._do_observe = self._form(_observe)
         tiles, memory = (self.tiles.bounds, self.tiles.layout), self.memory
         common = (self._discrete, self._first, self.policy)
         self._for_sample = (
@@ -117,12 +121,12 @@ class LinearActorCritic(LinearGroup):
 
     def _sample(self, slots: np.ndarray) -> BySlot:
         actions = np.zeros((len(self._all), self._width))
-        _sample(slots, actions, *self._for_sample)
+        self._do_sample(slots, actions, *self._for_sample)
         return self._as_of_space(actions)
 
     def _best(self, slots: np.ndarray, observations: np.ndarray) -> BySlot:
         actions = np.zeros((len(self._all), self._width))
-        _best(slots, actions, observations, *self._for_best)
+        self._do_best(slots, actions, observations, *self._for_best)
         return self._as_of_space(actions)
 
     def _as_of_space(self, actions: np.ndarray) -> np.ndarray:
@@ -138,7 +142,7 @@ class LinearActorCritic(LinearGroup):
         truncated: np.ndarray,
     ) -> bool:
         step = (actions, rewards, successors, terminated, truncated)
-        return bool(_observe(slots, *step, *self._for_observe))
+        return bool(self._do_observe(slots, *step, *self._for_observe))
 
     def state_dict(self, slot: int) -> dict[str, Any]:
         return super().state_dict(slot) | {"policy": self.policy[slot].copy()}
@@ -166,7 +170,7 @@ class LinearActorCritic(LinearGroup):
         }
 
 
-@njit(cache=True)
+@kernel
 def _sample(
     slots: np.ndarray,
     actions: np.ndarray,
@@ -194,7 +198,7 @@ def _sample(
                 actions[m, d] = policy[m, d] + policy[m, A + d] * numbers[d]
 
 
-@njit(cache=True)
+@kernel
 def _best(
     slots: np.ndarray,
     actions: np.ndarray,
@@ -224,7 +228,7 @@ def _best(
             actions[m] = there[:A]
 
 
-@njit(cache=True)
+@kernel
 def _observe(
     slots: np.ndarray,
     actions: np.ndarray,

@@ -16,12 +16,12 @@ from typing import Any
 
 import gymnasium
 import numpy as np
-from numba import njit
 
 from agents.base import AgentRefused
 from agents.group import BySlot
 from agents.linear.draws import uniform
 from agents.linear.features import activate
+from agents.linear.kernels import kernel
 from agents.linear.learner import LinearGroup
 from agents.linear.policies import greedy
 from agents.linear.settings import ExpectedSarsaSettings
@@ -42,6 +42,7 @@ class ExpectedSarsa(LinearGroup):
         gamma: float,
         rngs: Sequence[np.random.Generator],
         device: str,
+        steps: float = math.inf,
     ) -> None:
         if not isinstance(action_space, gymnasium.spaces.Discrete):
             raise AgentRefused(f"ESarsa needs discrete actions, not {action_space}")
@@ -58,12 +59,15 @@ class ExpectedSarsa(LinearGroup):
             width=2,
             rngs=rngs,
             device=device,
+            steps=steps,
         )
         self.records["lr"] = [one.lr / self.tiles.active for one in settings]
         for name in names:
             self.records[name] = [getattr(one, name) for one in settings]
 
-        # the further arguments of `_sample`, `_best` and `_observe`
+        # `_sample`, `_best` and `_observe`, and their further arguments
+        self._do_sample, self._do_best = self._form(_sample), self._form(_best)
+        self._do_observe = self._form(_observe)
         tiles, memory = (self.tiles.bounds, self.tiles.layout), self.memory
         self._for_sample = (self._features, memory.weights, self.records, *self._draws.arrays)
         self._for_best = (*tiles, memory.weights, *self._evaluation_draws.arrays)
@@ -71,12 +75,12 @@ class ExpectedSarsa(LinearGroup):
 
     def _sample(self, slots: np.ndarray) -> BySlot:
         actions = np.zeros(len(self._all), dtype=np.int64)
-        _sample(slots, actions, *self._for_sample)
+        self._do_sample(slots, actions, *self._for_sample)
         return self._first + actions
 
     def _best(self, slots: np.ndarray, observations: np.ndarray) -> BySlot:
         actions = np.zeros(len(self._all), dtype=np.int64)
-        _best(slots, actions, observations, *self._for_best)
+        self._do_best(slots, actions, observations, *self._for_best)
         return self._first + actions
 
     def _learn(
@@ -89,7 +93,7 @@ class ExpectedSarsa(LinearGroup):
         truncated: np.ndarray,
     ) -> bool:
         step = (actions, rewards, successors, terminated, truncated)
-        return bool(_observe(slots, *step, *self._for_observe))
+        return bool(self._do_observe(slots, *step, *self._for_observe))
 
     def metrics(self, slot: int) -> dict[str, float]:
         return {"epsilon": float(self.records["epsilon"][slot])}
@@ -98,7 +102,7 @@ class ExpectedSarsa(LinearGroup):
         return {"weights": self.memory.weights[slot], "traces": self.memory.dense_traces(slot)}
 
 
-@njit(cache=True)
+@kernel
 def _sample(
     slots: np.ndarray,
     actions: np.ndarray,
@@ -120,7 +124,7 @@ def _sample(
             actions[m] = greedy(weights[m], 0, functions, features[m, 0], numbers[1])
 
 
-@njit(cache=True)
+@kernel
 def _best(
     slots: np.ndarray,
     actions: np.ndarray,
@@ -139,7 +143,7 @@ def _best(
         used[m] += 1
 
 
-@njit(cache=True)
+@kernel
 def _observe(
     slots: np.ndarray,
     actions: np.ndarray,
@@ -185,7 +189,7 @@ def _observe(
     return finite
 
 
-@njit(cache=True)
+@kernel
 def _expected_value(weights: np.ndarray, active: np.ndarray, epsilon: float) -> float:
     """Σ_b π(b|s) Q(s, b) for the ε-greedy π; ties share the greedy mass, all being equal."""
     highest, total = -np.inf, 0.0

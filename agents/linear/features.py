@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import Any
 
 import gymnasium
+import msgspec
 import numpy as np
-from numba import njit
 
 from agents.base import AgentRefused
+from agents.linear.kernels import kernel
 from agents.linear.settings import LinearSettings
 
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 
 
-@dataclass(frozen=True)
-class Tiles:
+class Tiles(msgspec.Struct, frozen=True):
     """Tile coding: T tilings of B tiles a dimension over [low, high]^D, and a bias.
 
     Tiling n is displaced by n/(B*T) of the range in every dimension; values outside the range
@@ -86,7 +85,7 @@ def tiles_for(space: gymnasium.Space[Any], settings: LinearSettings, *, agent: s
     return Tiles(np.array([low, 1 / width]), np.array([tilings, bins, size, hashed]))
 
 
-@njit(cache=True)
+@kernel
 def activate(
     observation: np.ndarray, bounds: np.ndarray, layout: np.ndarray, active: np.ndarray
 ) -> None:
@@ -117,18 +116,19 @@ def activate(
         active[tiling + 1] += 1 + tiling * tiles
 
 
-@njit(cache=True)
+@kernel
 def _normalised(x: float, bounds: np.ndarray, d: int) -> float:
-    z: float = min(max((x - bounds[0, d]) * bounds[1, d], 0.0), 1.0)
+    # in this order a NaN, which is in no tile, is taken for the lowest
+    z: float = min(max(0.0, (x - bounds[0, d]) * bounds[1, d]), 1.0)
     return z
 
 
-@njit(cache=True)
+@kernel
 def _cell(z: float, offset: float, bins: int) -> int:
     return min(int((z + offset) * bins), bins - 1)
 
 
-@njit(cache=True)
+@kernel
 def _mix(key: np.uint64) -> np.uint64:
     """The finaliser of SplitMix64 (Steele, Lea & Flood 2014): every bit depends on every bit."""
     key = (key ^ (key >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)

@@ -9,12 +9,12 @@ from typing import Any
 
 import gymnasium
 import numpy as np
-from numba import njit
 
 from agents.base import AgentRefused
 from agents.group import BySlot, check_alike
 from agents.linear.draws import Draws, Law, uniform
 from agents.linear.features import activate, tiles_for
+from agents.linear.kernels import form_for, kernel
 from agents.linear.settings import LinearSettings
 from agents.linear.traces import FIELDS, TracedWeights
 
@@ -22,14 +22,15 @@ from agents.linear.traces import FIELDS, TracedWeights
 class LinearGroup(ABC):
     """M members, one TD error a step each, several linear functions that learn from it.
 
-    See `agents.group.GroupAgent`. A subclass hands all arrays to its compiled functions, which go
-    through the members one after another.
+    See `agents.group.GroupAgent`. A subclass hands all arrays to its kernels, which go through the
+    members one after another.
 
     Attributes:
         records: [M] of each member its hyperparameters, and the numbers that change.
     """
 
     GROUPS = True
+    COUNTS_ON_STEPS = True
     #: Fields of `records` that every agent has.
     COMMON = (("gamma", "f8"), ("clears_traces", "?"), ("td_error", "f8"))
     #: Fields of `records` that change.
@@ -48,6 +49,7 @@ class LinearGroup(ABC):
         width: int,
         rngs: Sequence[np.random.Generator],
         device: str,
+        steps: float,
     ) -> None:
         """
         Args:
@@ -55,6 +57,7 @@ class LinearGroup(ABC):
             gammas: [M] discounts.
             fields: further fields of `records`, and their types.
             law, width: of the random numbers of a step.
+            steps: that all members together are going to take; no result depends on it.
 
         Raises:
             AgentRefused: another device, an observation space without tiles, or settings that
@@ -73,6 +76,9 @@ class LinearGroup(ABC):
         )
         self.records["gamma"] = gammas
         self.records["clears_traces"] = [not one.accumulate_trace for one in settings]
+        touched = 1500 + self.memory.traces[0].size  # a step's fixed cost, in numbers
+        self._form = form_for(steps * touched)
+        self._enter = self._form(_enter)
         self._all = np.arange(M)
         # the active features of s, and of s', which is s in the next step
         self._features = np.zeros((M, 2, self.tiles.active), dtype=np.int64)
@@ -109,7 +115,7 @@ class LinearGroup(ABC):
         if explore:
             if observations is not self._successors:
                 array = self._by_slot(observations, slots)
-                _enter(chosen, array, self.tiles.bounds, self.tiles.layout, self._features)
+                self._enter(chosen, array, self.tiles.bounds, self.tiles.layout, self._features)
             self._draws.provide()
             return self._sample(chosen)
         self._evaluation_draws.provide()
@@ -186,7 +192,7 @@ class LinearGroup(ABC):
     def learned_params(self, slot: int) -> dict[str, np.ndarray]: ...
 
 
-@njit(cache=True)
+@kernel
 def _enter(
     slots: np.ndarray,
     observations: np.ndarray,

@@ -9,12 +9,17 @@ binary features that is all there is to the gradient.
 from __future__ import annotations
 
 import math
+import sys
 
 import numpy as np
-from numba import njit
+
+from agents.linear.kernels import kernel
+
+#: Has the largest exponential that is finite.
+_LARGEST = math.log(sys.float_info.max)
 
 
-@njit(cache=True)
+@kernel
 def gaussian(
     weights: np.ndarray, active: np.ndarray, log_clip: float, parameters: np.ndarray
 ) -> None:
@@ -29,10 +34,15 @@ def gaussian(
             location += weights[feature, 1 + d]
             log_scale += weights[feature, 1 + A + d]
         parameters[d] = location
-        parameters[A + d] = math.exp(min(max(log_scale, -log_clip), log_clip))
+        parameters[A + d] = _exp(min(max(log_scale, -log_clip), log_clip))
 
 
-@njit(cache=True)
+@kernel
+def _exp(x: float) -> float:
+    return math.inf if x > _LARGEST else math.exp(x)  # which raises there, in Python
+
+
+@kernel
 def gaussian_direction(
     action: np.ndarray,
     parameters: np.ndarray,
@@ -52,11 +62,11 @@ def gaussian_direction(
         error, stddev = action[d] - parameters[d], parameters[A + d]
         variance = stddev * stddev
         gradient[1 + d] = error / variance
-        gradient[1 + A + d] = error**2 / variance - 1.0
+        gradient[1 + A + d] = error * error / variance - 1.0
         step[1 + d] = step[1 + A + d] = size * variance if scaled else size
 
 
-@njit(cache=True)
+@kernel
 def softmax(
     weights: np.ndarray, active: np.ndarray, temperature: float, probabilities: np.ndarray
 ) -> None:
@@ -76,7 +86,7 @@ def softmax(
         probabilities[b] /= total
 
 
-@njit(cache=True)
+@kernel
 def softmax_direction(
     action: int,
     probabilities: np.ndarray,
@@ -92,7 +102,7 @@ def softmax_direction(
     gradient[1 + action] += 1 / temperature
 
 
-@njit(cache=True)
+@kernel
 def inverse_cumulative(probabilities: np.ndarray, u: float) -> int:
     """The outcome that a uniform u in [0, 1) picks."""
     last: int = probabilities.shape[0] - 1
@@ -103,7 +113,7 @@ def inverse_cumulative(probabilities: np.ndarray, u: float) -> int:
     return last
 
 
-@njit(cache=True)
+@kernel
 def greedy(weights: np.ndarray, first: int, functions: int, active: np.ndarray, u: float) -> int:
     """Which function from column `first` on is highest at x; a uniform u decides between ties."""
     ties, highest = 0, -np.inf

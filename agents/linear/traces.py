@@ -12,7 +12,8 @@ import math
 from typing import Any
 
 import numpy as np
-from numba import njit
+
+from agents.linear.kernels import kernel
 
 #: A trace that has decayed by this factor is dropped.
 _NEGLIGIBLE = 1e-12
@@ -92,7 +93,7 @@ def _horizon(decay: float) -> int:
     return math.ceil(math.log(_NEGLIGIBLE) / math.log(decay)) if decay > 0.0 else 1
 
 
-@njit(cache=True)
+@kernel
 def value(weights: np.ndarray, function: int, active: np.ndarray) -> float:
     """w_f · x for binary features, weights [features, functions]: the sum over the active ones."""
     total = 0.0
@@ -101,7 +102,7 @@ def value(weights: np.ndarray, function: int, active: np.ndarray) -> float:
     return total
 
 
-@njit(cache=True)
+@kernel
 def learn(
     m: int,
     weights: np.ndarray,
@@ -154,7 +155,7 @@ def learn(
     records[m].count, records[m].now = count, now + 1
 
 
-@njit(cache=True)
+@kernel
 def forget(m: int, live: np.ndarray, row: np.ndarray, records: np.ndarray) -> None:
     """Clears the traces of member m: an episode begins."""
     for i in range(records[m].count):

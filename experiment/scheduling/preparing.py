@@ -41,7 +41,7 @@ def prepare(
     options = Options(
         device=sent.device,
         batch=sent.batch or settings_type.group_size(sent.device),
-        checkpoint_minutes=sent.cluster.checkpoint_minutes or Options.checkpoint_minutes,
+        checkpoint_minutes=sent.cluster.checkpoint_minutes or Options().checkpoint_minutes,
     )
     left = [
         index

@@ -13,6 +13,7 @@ from agents.base import AgentRefused, Transition
 from agents.linear.actor_critic import LinearActorCritic
 from agents.linear.expected_sarsa import ExpectedSarsa
 from agents.linear.features import activate
+from agents.linear.kernels import compiled
 from agents.linear.learner import LinearGroup
 from agents.linear.settings import ExpectedSarsaSettings, LinearACSettings
 from agents.linear.traces import FIELDS, TracedWeights, forget, learn
@@ -47,7 +48,7 @@ class One:
     def active(self, observation: np.ndarray) -> np.ndarray:
         tiles = self.group.tiles
         out = np.zeros(tiles.active, dtype=np.int64)
-        activate(observation, tiles.bounds, tiles.layout, out)
+        compiled(activate)(observation, tiles.bounds, tiles.layout, out)
         return out
 
 
@@ -215,7 +216,7 @@ class Traced:
         self.memory = TracedWeights(features, active, functions, np.array([decay]), self.records)
 
     def learn(self, active: np.ndarray, gradient: np.ndarray, step: np.ndarray) -> None:
-        learn(0, *self.memory.arrays, self.records, active, gradient, step)  # type: ignore[call-arg]
+        compiled(learn)(0, *self.memory.arrays, self.records, active, gradient, step)
 
 
 @pytest.mark.parametrize("decay", [0.0, 0.3, 0.9, 0.99, 1.0])
@@ -231,7 +232,7 @@ def test_sparse_traces_equal_dense_ones(decay: float) -> None:
         np.add.at(traces, active, gradient)
         weights += step * traces
         if t % 150 == 149:
-            forget(0, sparse.memory.live, sparse.memory.row, sparse.records)
+            compiled(forget)(0, sparse.memory.live, sparse.memory.row, sparse.records)
             traces[:] = 0
     np.testing.assert_allclose(sparse.memory.weights[0], weights, rtol=1e-10, atol=1e-9)
     np.testing.assert_allclose(sparse.memory.dense_traces(0), traces, rtol=1e-10, atol=1e-9)

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from agents.base import AgentRefused
 from agents.linear.features import Tiles, activate, tiles_for
+from agents.linear.kernels import compiled
 from agents.linear.settings import LinearSettings
 
 
@@ -23,7 +24,7 @@ def tiles(
 
 def active(coder: Tiles, *observation: float) -> list[int]:
     out = np.zeros(coder.active, dtype=np.int64)
-    activate(np.array(observation, dtype=np.float64), coder.bounds, coder.layout, out)
+    compiled(activate)(np.array(observation, dtype=np.float64), coder.bounds, coder.layout, out)
     return out.tolist()
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
 import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import orjson
 import pytest
 import xxhash
@@ -336,6 +336,6 @@ def test_forcing_a_run_forgets_its_checkpoint(
     experiment = build(LINEAR_AC)
     folder = new_folder(tmp_path, experiment)
     interrupted(experiment, folder, 5, steps=300)
-    options = dataclasses.replace(Options(), force=True)
+    options = msgspec.structs.replace(Options(), force=True)
     assert run_index(experiment, folder, 5, options) is Outcome.COMPLETED
     assert read_run(folder.record_path(5))["provenance"]["resumed"] == 0
