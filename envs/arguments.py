@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import warnings
 from collections.abc import Callable
@@ -83,7 +84,8 @@ def creator(spec: EnvSpec) -> Callable[..., Any]:
         raise EnvironmentRefused("env_name", f"{spec.id} cannot be imported: {error}") from error
 
 
-def accepted_arguments(create: Callable[..., Any]) -> set[str] | None:
+@functools.cache
+def accepted_arguments(create: Callable[..., Any]) -> frozenset[str] | None:
     """Names of its keyword arguments, those it hands to its base class included.
 
     None: it takes anything.
@@ -98,7 +100,7 @@ def accepted_arguments(create: Callable[..., Any]) -> set[str] | None:
         parameters = inspect.signature(constructor).parameters.values()
         names |= {parameter.name for parameter in parameters if parameter.kind in by_name}
         if all(parameter.kind is not parameter.VAR_KEYWORD for parameter in parameters):
-            return names - {"self"}
+            return frozenset(names - {"self"})
     return None
 
 

@@ -66,6 +66,7 @@ class ResultFolder:
     def __init__(self, path: Path, manifest: Manifest) -> None:
         self.path = path
         self.manifest = manifest
+        self._agreed: bytes | None = None  # a content of `experiment.json` that means the same
 
     # -- where things lie
 
@@ -214,8 +215,7 @@ class ResultFolder:
             content,
         )
         target = self.record_path(run.index)
-        now = self.manifest_on_disk()
-        if now is None or not now.means_the_same_as(self.manifest) or self._taken(target, run):
+        if not self._means_the_same_now() or self._taken(target, run):
             target = free_name(self.orphan_path(run.name))
             with storage(f"{target.parent}: cannot be created"):
                 target.parent.mkdir(exist_ok=True)
@@ -226,6 +226,14 @@ class ResultFolder:
                 _clear_arrays(target)
         write_atomically(target, data)
         return target
+
+    def _means_the_same_now(self) -> bool:
+        """Whether the folder's indices still mean what `manifest` says."""
+        data = _manifest_bytes(self.path)
+        if data is not None and data != self._agreed:
+            now = Manifest.decode(data, self.path / FILE_NAME)
+            self._agreed = data if now.means_the_same_as(self.manifest) else None
+        return data is not None and data == self._agreed
 
     def _taken(self, path: Path, run: Run) -> bool:
         try:
@@ -294,9 +302,14 @@ def free_name(path: Path) -> Path:
 
 def read_manifest(path: Path) -> Manifest | None:
     """The manifest of the folder at `path`; None where there is none."""
+    data = _manifest_bytes(path)
+    return None if data is None else Manifest.decode(data, path / FILE_NAME)
+
+
+def _manifest_bytes(path: Path) -> bytes | None:
     file = path / FILE_NAME
     try:
-        return Manifest.decode(file.read_bytes(), file)
+        return file.read_bytes()
     except FileNotFoundError:
         return None
     except NotADirectoryError:

@@ -11,6 +11,7 @@ import shlex
 import signal
 import subprocess
 import sys
+import time
 import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -25,6 +26,8 @@ from experiment.scheduling.submission import Submission
 from experiment.signals import EXIT_SAVED, STOP_SIGNALS
 
 _PR_SET_PDEATHSIG = 1
+#: A process takes on groups until it is as old: to fork takes as long as several short runs.
+_YOUNG_SECONDS = 1.0
 
 
 class Devices:
@@ -39,11 +42,11 @@ class Devices:
         names = [name for name in visible.split(",") if name]
         self._names = names or [str(number) for number in range(gpus)]
         self._runs_per_gpu = runs_per_gpu
-        self._gpus = gpus
+        self.gpus = gpus
 
     def environment(self, slot: int) -> dict[str, str]:
         """Environment variables of a process in `slot`."""
-        if not self._gpus:
+        if not self.gpus:
             return {}
         return {"CUDA_VISIBLE_DEVICES": self._names[slot // self._runs_per_gpu % len(self._names)]}
 
@@ -94,8 +97,7 @@ class Fork:
             _become_child(parent, output)
             signal.pthread_sigmask(signal.SIG_SETMASK, mask)
             os.environ.update(self._devices.environment(slot))
-            _report_to(status)
-            code = self._train(group)
+            code = self._train_all(group, _Line(status))
         except BaseException:
             traceback.print_exc()
         finally:
@@ -103,6 +105,16 @@ class Fork:
                 sys.stdout.flush()
                 sys.stderr.flush()
             os._exit(code)
+
+    def _train_all(self, group: Sequence[int], line: _Line) -> int:
+        """Trains `group` and, as long as all goes well, others that the pool hands on."""
+        until = time.monotonic() + (0.0 if self._devices.gpus else _YOUNG_SECONDS)
+        while group:
+            code = self._train(group)
+            if code or time.monotonic() >= until:
+                return code
+            group = line.next_group()
+        return 0
 
     def _train(self, group: Sequence[int]) -> int:
         try:
@@ -144,20 +156,39 @@ def die_with(parent: int) -> None:
         os._exit(EXIT_SAVED)
 
 
-def _report_to(descriptor: int) -> None:
-    from experiment.progress import Progress
+class _Line:
+    """From a process to the pool: how far its group is. And back: the next group."""
 
-    growth = Growth()
+    def __init__(self, descriptor: int) -> None:
+        from experiment.progress import Progress
 
-    def report(start: int, timestep: int, total: int) -> None:
+        self._descriptor = descriptor
+        self._last, self._growth = Status(), Growth()
+        self._cpu = 0.0  # of earlier groups
+        Progress.reporter = self.report
+
+    def report(self, start: int, timestep: int, total: int) -> None:
+        """As `Progress.reporter`."""
         memory = _resident()
-        rate = growth.seen(timestep - start, memory)
-        status = Status(timestep, total, start, *_gpu_memory(), memory, rate)
-        line = msgspec.json.encode(status) + b"\n"
-        with contextlib.suppress(OSError):  # whoever listened is gone; the run goes on
-            os.write(descriptor, line)
+        rate = self._growth.seen(timestep - start, memory)
+        self._tell(Status(timestep, total, start, *_gpu_memory(), memory, rate))
 
-    Progress.reporter = report
+    def next_group(self) -> list[int]:
+        """Tells that all went well; returns the indices to go on with, or none."""
+        sys.stdout.flush()
+        sys.stderr.flush()
+        usage = resource.getrusage(resource.RUSAGE_SELF)
+        cpu = usage.ru_utime + usage.ru_stime
+        spent, memory = max(cpu - self._cpu, 1e-6), usage.ru_maxrss * 1024
+        self._tell(msgspec.structs.replace(self._last, cpu=spent, memory=memory))
+        self._last, self._growth, self._cpu = Status(), Growth(), cpu
+        with os.fdopen(self._descriptor, "rb", closefd=False) as answers:
+            return msgspec.json.decode(answers.readline() or b"[]", type=list[int])
+
+    def _tell(self, status: Status) -> None:
+        self._last = status
+        with contextlib.suppress(OSError):  # whoever listened is gone; the run goes on
+            os.write(self._descriptor, msgspec.json.encode(status) + b"\n")
 
 
 def _gpu_memory() -> tuple[int, int]:

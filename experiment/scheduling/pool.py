@@ -8,9 +8,9 @@ from __future__ import annotations
 import contextlib
 import math
 import os
-import resource
 import selectors
 import signal
+import socket
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Sequence
@@ -39,7 +39,8 @@ class Launcher(Protocol):
         Args:
             slot: which of the places side by side; decides on the GPU.
             output: file descriptor for what the process prints.
-            status: file descriptor for lines of `Status`.
+            status: file descriptor for lines of `Status`; after one with `cpu` the process may
+                read its next group from there, a list in a line. An empty one: it is to end.
 
         Raises:
             OSError: no such program, no more processes...
@@ -61,6 +62,8 @@ class Status(msgspec.Struct, omit_defaults=True):
         gpu_size: memory of the device in bytes.
         memory: resident size in bytes.
         growth: of it, bytes a timestep.
+        cpu: seconds that the group took, when its runs have ended well and the process can take
+            another; `memory` is the largest then.
     """
 
     timestep: int = 0
@@ -70,11 +73,12 @@ class Status(msgspec.Struct, omit_defaults=True):
     gpu_size: int = 0
     memory: int = 0
     growth: float = 0.0
+    cpu: float = 0.0
 
 
 @dataclass
 class Child:
-    """A process and the group that it runs."""
+    """A process and the group that it runs; none once it has been told to end."""
 
     group: list[int]
     slot: int
@@ -88,6 +92,7 @@ class Child:
     last: Status = field(default_factory=Status)
     error: str = ""
     pending: dict[int, bytes] = field(default_factory=dict)
+    cpu_before: float = 0.0  # of the groups that it ran before
 
     @property
     def label(self) -> str:
@@ -179,13 +184,14 @@ class Pool:
     def _start(self, group: list[int], slot: int) -> None:
         now = time.monotonic()
         output, output_end = os.pipe()
-        status, status_end = os.pipe()
+        status, status_end = (end.detach() for end in socket.socketpair())
         child = Child(group, slot, 0, now, output, status, now + self._run_seconds)
         try:
             child.pid = self.launcher.start(group, slot, output_end, status_end)
         except OSError as error:
             child.error = f"cannot be started: {error}"
-            self._close(child, "failed", 1, None)
+            self._enter(child, "failed", 1, 0.0, 0)
+            self._close(child)
             return
         finally:
             os.close(output_end)
@@ -209,7 +215,10 @@ class Pool:
 
     def _take(self, child: Child, descriptor: int) -> bool:
         """Reads once; False at the end of the file."""
-        data = os.read(descriptor, 65536)
+        try:
+            data = os.read(descriptor, 65536)
+        except ConnectionResetError:  # it ended before it had read everything
+            data = b""
         *lines, rest = (child.pending.get(descriptor, b"") + data).split(b"\n")
         if not data or len(rest) > _LONGEST_LINE:
             lines, rest = [*lines, rest], b""
@@ -222,11 +231,30 @@ class Pool:
         if descriptor == child.status:
             with contextlib.suppress(msgspec.DecodeError):
                 child.last = msgspec.json.decode(line, type=Status)
-                self._changed(child)
+                if child.last.cpu:
+                    self._hand_on(child)
+                else:
+                    self._changed(child)
         # of a line that was written over, as progress bars are, what was to be seen at last
         elif text := line.decode("utf-8", "replace").rstrip().rpartition("\r")[2]:
             child.error = text
             self._said(child.label, text)
+
+    def _hand_on(self, child: Child) -> None:
+        """A process is done with its group: it gets the next one, or is told to end."""
+        self._drain(child, child.output)
+        child.cpu_before += child.last.cpu
+        self._enter(child, "done", 0, child.last.cpu, child.last.memory)
+        child.group, child.error, child.last = [], "", Status()
+        child.started, child.deadline = time.monotonic(), math.inf
+        goes_on = self.stopped_by is None and child.kill_at is None and child.pid in self.children
+        if goes_on and self.waiting:
+            child.group = self.waiting.popleft()
+            child.deadline = child.started + self._run_seconds
+            self._starts[tuple(child.group)] += 1
+            self._changed(child)
+        with contextlib.suppress(BrokenPipeError):
+            os.write(child.status, msgspec.json.encode(child.group) + b"\n")
 
     # -- ending
 
@@ -235,26 +263,30 @@ class Pool:
             done, state, usage = os.wait4(pid, os.WNOHANG)
             if done:
                 child = self.children.pop(pid)
-                self._drain(child)
-                code = os.waitstatus_to_exitcode(state)
-                self._close(child, self._ending_of(child, code), code, usage)
+                for descriptor in (child.output, child.status):
+                    if descriptor in self._selector.get_map():
+                        self._selector.unregister(descriptor)
+                        self._drain(child, descriptor)
+                if child.group:
+                    code = os.waitstatus_to_exitcode(state)
+                    cpu = usage.ru_utime + usage.ru_stime - child.cpu_before
+                    ending = self._ending_of(child, code)
+                    self._enter(child, ending, code, cpu, usage.ru_maxrss * 1024)
+                self._close(child)
 
-    def _drain(self, child: Child) -> None:
-        """Takes what an ended process has written; processes of its own may still hold the end."""
-        for descriptor in (child.output, child.status):
-            if descriptor in self._selector.get_map():
-                self._selector.unregister(descriptor)
-                with contextlib.suppress(BlockingIOError):
-                    while self._take(child, descriptor):
-                        pass
-                self._hear(child, descriptor, child.pending.get(descriptor, b""))
+    def _drain(self, child: Child, descriptor: int) -> None:
+        """Takes what a process has written; processes of its own may still hold the end."""
+        with contextlib.suppress(BlockingIOError):
+            while self._take(child, descriptor):
+                pass
+        self._hear(child, descriptor, child.pending.pop(descriptor, b""))
 
-    def _close(
-        self, child: Child, ending: Ending, code: int, usage: resource.struct_rusage | None
-    ) -> None:
-        """Enters how a group ended, and what becomes of its runs."""
+    def _close(self, child: Child) -> None:
         os.close(child.output)
         os.close(child.status)
+
+    def _enter(self, child: Child, ending: Ending, code: int, cpu: float, memory: int) -> None:
+        """Enters how a group ended, and what becomes of its runs."""
         group = child.group
         going_on = self.stopped_by is None
         killed = ending == "killed" and self._starts[tuple(group)] < self._attempts
@@ -277,8 +309,8 @@ class Pool:
                 ending,
                 time.time(),
                 round(time.monotonic() - child.started, 3),
-                round(usage.ru_utime + usage.ru_stime, 3) if usage else 0.0,
-                usage.ru_maxrss * 1024 if usage else 0,
+                round(cpu, 3),
+                memory,
                 child.last.gpu_memory,
                 steps,
                 code if code >= 0 else None,

@@ -53,10 +53,12 @@ def prepare(
     program = Path(sent.executable)
     if not program.is_file() or program.resolve() != (ROOT / "main.py").resolve():
         return Command(sent, devices), groups
-    return _fork(experiment, folder, options, devices), groups
+    return _fork(experiment, folder, options, devices, len(left)), groups
 
 
-def _fork(experiment: Experiment, folder: ResultFolder, options: Options, devices: Devices) -> Fork:
+def _fork(
+    experiment: Experiment, folder: ResultFolder, options: Options, devices: Devices, runs: int
+) -> Fork:
     provenance(options.device)  # asks git once, not in every process
 
     def work(group: Sequence[int]) -> int:
@@ -66,14 +68,14 @@ def _fork(experiment: Experiment, folder: ResultFolder, options: Options, device
 
     def warm_up(index: int) -> None:
         if options.device == "cpu":  # a GPU must not be touched before the fork
-            _train_a_little(experiment, folder.run(index), options)
+            _train_a_little(experiment, folder.run(index), options, runs)
 
     return Fork(work, devices, warm_up)
 
 
-def _train_a_little(experiment: Experiment, run: Run, options: Options) -> None:
-    """Loads every module and compiled function that a run needs."""
-    training = build_training(experiment, [run], options)
+def _train_a_little(experiment: Experiment, run: Run, options: Options, runs: int) -> None:
+    """Loads every module and compiled function that so many runs need."""
+    training = build_training(experiment, [run], options, further=runs)
     if training.evaluation_is_due:
         training.stop = True  # an evaluation may be long: leave it when patience is over
         training.evaluate(patience=time.monotonic() + _WARM_UP)
