@@ -12,8 +12,6 @@ import click
 from experiment import garbage, processor
 
 garbage.pause()
-# also where the environment says to keep no bytecode: else every run compiles the source anew
-sys.dont_write_bytecode = False
 processor.settle()
 os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")
 

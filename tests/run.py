@@ -5,6 +5,7 @@ python tests/run.py [arguments of pytest]
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -19,7 +20,9 @@ def main() -> None:
     """Runs pytest in the project's virtual environment."""
     python = python_with("requirements.txt", "tests/requirements.txt")
     command = [python, "-m", "pytest", "-n", "auto", "--dist", "loadgroup", *sys.argv[1:]]
-    sys.exit(subprocess.run(command, cwd=ROOT, check=False).returncode)
+    # the tests start hundreds of programs: none is to compile the source anew
+    environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+    sys.exit(subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode)
 
 
 if __name__ == "__main__":

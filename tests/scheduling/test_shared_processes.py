@@ -51,7 +51,7 @@ def forks(monkeypatch: pytest.MonkeyPatch) -> list[int]:
             pids.append(pid)
         return pid
 
-    monkeypatch.setattr(launchers.os, "fork", counted)
+    monkeypatch.setattr(os, "fork", counted)
     return pids
 
 

@@ -81,10 +81,11 @@ class SlurmSweep:
         }
 
     def jobs(self) -> list[str]:
-        """The jobs that were sent, oldest first: one an array."""
+        """The jobs that were sent, oldest first: one an array; none before the folder is there."""
         return [
             job
-            for sent in submission.all_of(self.results)
+            for results in (self.folder / "results" / "sweep").glob("*")
+            for sent in submission.all_of(results)
             for job in submission.read_jobs(sent).chunks.values()
         ]
 
