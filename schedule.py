@@ -42,6 +42,12 @@ _PATH = click.Path(path_type=Path)
 @click.option("--seed-offset", type=_INDEX, default=0, help="Added to the run.")
 @click.option("--batch", default="1", metavar="N", help="Train N at once in one process, or auto.")
 @click.option("--gpu", type=click.IntRange(min=0), help="GPUs of a job, whatever CLUSTER says.")
+@click.option(
+    "--max-requeues",
+    type=click.IntRange(min=0),
+    metavar="N",
+    help="How often a job may put itself back, whatever CLUSTER says.",
+)
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 @click.option("--dry-run", is_flag=True, help="Say what would be sent, and how; send nothing.")
 @click.option("--emit", type=_PATH, metavar="DIR", help="Write the scripts to DIR; send nothing.")
@@ -88,6 +94,7 @@ def main(
     seed_offset: int,
     batch: str,
     gpu: int | None,
+    max_requeues: int | None,
     yes: bool,
     dry_run: bool,
     emit: Path | None,
@@ -135,6 +142,7 @@ def main(
             seed_offset=seed_offset,
             batch=parse_batch(batch),
             gpus=gpu,
+            max_requeues=max_requeues,
             yes=yes,
             retry_failed=retry_failed,
             adopt=adopt,

@@ -369,6 +369,7 @@ _PARTS = {
 @click.option("--only", default=",".join(_PARTS), help="Parts, separated by commas.")
 @click.option("--repeats", type=click.IntRange(min=1), default=3)
 def main(only: str, repeats: int) -> None:
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # as users have it: source is compiled once
     for name in only.split(","):
         if name not in _PARTS:
             raise click.BadParameter(f"{name!r} is none of {', '.join(_PARTS)}")

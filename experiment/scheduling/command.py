@@ -40,6 +40,7 @@ class Request:
     seed_offset: int
     batch: int | None
     gpus: int | None
+    max_requeues: int | None
     yes: bool
     retry_failed: bool
     adopt: bool
@@ -302,12 +303,19 @@ def _left_by(sweeps: Sequence[Sweep], plans: Sequence[Plan]) -> set[tuple[str, i
 
 def _cluster(request: Request) -> Cluster:
     cluster = read_cluster(request.cluster)
-    if request.gpus is None:
+    changed: dict[str, object] = {}
+    options = ""
+    if request.gpus is not None:
+        options += f" --gpu {request.gpus}"
+        changed["gpus"] = request.gpus
+        if not request.gpus:
+            changed |= {"gpuType": None, "runsPerGpu": 1}
+    if request.max_requeues is not None:
+        options += f" --max-requeues {request.max_requeues}"
+        changed["maxRequeues"] = request.max_requeues
+    if not changed:
         return cluster
-    changed = {**msgspec.to_builtins(cluster), "gpus": request.gpus}
-    if not request.gpus:
-        changed |= {"gpuType": None, "runsPerGpu": 1}
-    return check_cluster(changed, f"{request.cluster} with --gpu {request.gpus}")
+    return check_cluster(msgspec.to_builtins(cluster) | changed, f"{request.cluster} with{options}")
 
 
 def _refuse_no_program(executable: str) -> None:

@@ -169,6 +169,17 @@ def test_gpu_on_the_command_line_goes_before_the_cluster_file(
     assert "cluster.json with --gpu 3: cores is 4: expected at least 6" in sentence(answer, 2)
 
 
+def test_requeues_on_the_command_line_go_before_the_cluster_file(
+    sweep: SmallSweep, slurm: StubSlurm
+) -> None:
+    assert sweep.schedule("--max-requeues", 3, "--indices", "0").code == 0
+    (one,) = sweep.submissions
+    assert one.cluster.max_requeues == 3
+    sweep.write("cluster.json", LOCAL)
+    said = sentence(sweep.schedule("--max-requeues", 3), 2)
+    assert "cluster.json with --max-requeues 3: maxRequeues is 3: scheduler local has no" in said
+
+
 def test_batches_are_groups_of_a_job(sweep: SmallSweep, slurm: StubSlurm) -> None:
     answer = sweep.schedule("--batch", 3)
     assert "sends 36 runs in 3 jobs" in answer.said
