@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from plotting import page, style
 from plotting.curve_caption import drawn_seed_lines, experiment_note, general_note
 from plotting.curve_summary import Summary
+from plotting.references import Reference
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -15,7 +16,11 @@ if TYPE_CHECKING:
 
 
 def draw(
-    summaries: Sequence[Summary], title: str, width: float = 5.0, height: float = 2.8
+    summaries: Sequence[Summary],
+    title: str,
+    width: float = 5.0,
+    height: float = 2.8,
+    references: Sequence[Reference] = (),
 ) -> Figure:
     """The figure of some experiments: `height` inches of plot, and what legend and caption need."""
     notes = [page.Note(experiment_note(each), each.label) for each in summaries]
@@ -25,6 +30,8 @@ def draw(
         axes = figure.add_subplot()
         for position, summary in enumerate(summaries):
             _draw_experiment(axes, summary, *style.colour(position))
+        for reference in references:
+            _draw_reference(axes, reference)
         _label_axes(axes, summaries, width)
         page.add_texts(figure, title, *axes.get_legend_handles_labels(), notes)
         return figure
@@ -53,6 +60,17 @@ def _draw_experiment(axes: Axes, summary: Summary, colour: str, dashes: Any) -> 
         markersize=4,
         zorder=3,
     )
+
+
+def _draw_reference(axes: Axes, reference: Reference) -> None:
+    if reference.low == reference.high:
+        axes.axhline(
+            reference.low, color=style.REFERENCE, linewidth=1.0, dashes=(4, 2), label=reference.name
+        )
+    else:
+        axes.axhspan(
+            reference.low, reference.high, color=style.REFERENCE, alpha=0.2, label=reference.name
+        )
 
 
 def _label_axes(axes: Axes, summaries: Sequence[Summary], width: float) -> None:

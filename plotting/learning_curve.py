@@ -11,6 +11,7 @@ if not __package__:  # run as a script: import from the repository, not from thi
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
 from plotting import command
+from plotting.references import REFERENCE, Reference
 
 
 @command.named
@@ -27,6 +28,14 @@ from plotting import command
     show_default=True,
     help="Bins of timesteps of the train curve.",
 )
+@click.option(
+    "--reference",
+    "references",
+    type=REFERENCE,
+    multiple=True,
+    metavar="NAME=SCORE[:SCORE]",
+    help="A score from elsewhere, or a range, as a line or a band: 'published=9000:12000'.",
+)
 @command.title
 @click.option("--width", type=command.WIDTH, default=5.0, show_default=True, help="Inches.")
 @click.option(
@@ -42,6 +51,7 @@ def main(
     metric: str | None,
     setting: int | None,
     bins: int,
+    references: tuple[Reference, ...],
     title: str | None,
     width: float,
     height: float,
@@ -53,7 +63,8 @@ def main(
     the setting was chosen and what is missing.
     """
     command.write(
-        output, lambda: _make(data, output, metric, setting, bins, title, (width, height))
+        output,
+        lambda: _make(data, output, metric, setting, bins, references, title, (width, height)),
     )
 
 
@@ -63,6 +74,7 @@ def _make(
     metric_name: str | None,
     setting: int | None,
     bins: int,
+    references: tuple[Reference, ...],
     title: str | None,
     size: tuple[float, float],
 ) -> dict[Path, bytes]:
@@ -85,7 +97,7 @@ def _make(
     if title is None:
         title = command.default_title(experiments)
     return {
-        output: render(draw(summaries, title, *size), output.suffix[1:]),
+        output: render(draw(summaries, title, *size, references), output.suffix[1:]),
         output.with_suffix(".csv"): mean_table(summaries).encode(),
         output.with_name(f"{output.stem}_seeds.csv"): seed_table(summaries).encode(),
     }

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 #: Okabe and Ito's palette, told apart by colour-blind readers; its yellow is too faint for lines.
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
+REFERENCE = "#666666"  # of what others report
 DASHES = ("-", (0, (5, 1.5)), (0, (1, 1)))  # beyond the palette, the same colours dashed
 
 SCORE_LABELS = {

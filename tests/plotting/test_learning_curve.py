@@ -16,6 +16,7 @@ from plotting.curve_summary import Summary, summarize
 from plotting.data_file import BadInput, read_experiment
 from plotting.labels import labels
 from plotting.metric import pick_metric
+from plotting.references import Reference
 
 NUMBERS = ("timestep", "mean", "low", "high", "value")
 
@@ -305,3 +306,31 @@ def test_refuses_a_setting_that_is_not_there_and_names_the_nearest(
     assert refusal(draw(".", "--setting", "3")) == (
         "data.json has no setting 3: the nearest is 4 (of 2, from 0 to 4)"
     )
+
+
+# Scores from elsewhere
+
+
+def test_scores_from_elsewhere_are_lines_and_bands_in_the_legend(
+    draw: Draw, tmp_path: Path
+) -> None:
+    path = write_tree(tmp_path / "a", _noisy_tree())
+    options = ("--reference", "theirs=7", "--reference", "a = b, published=30:20")
+    result = draw(path, *options, "-o", "out/figure.svg")
+    assert result.exit_code == 0, result.output
+    (summary,) = _summaries([path], "eval-mean")
+    references = [Reference("theirs", 7, 7), Reference("a = b, published", 20, 30)]
+    figure = draw_figure([summary], "", references=references)
+    (axes,) = figure.axes
+    _, names = axes.get_legend_handles_labels()
+    assert names[1:] == ["theirs", "a = b, published"]
+    low, high = axes.get_ylim()
+    assert low < 7 < 30 < high
+
+
+@pytest.mark.parametrize("words", ["theirs", "=7", "theirs=x", "theirs=1:2:3", "theirs=nan"])
+def test_references_that_are_none(draw: Draw, tmp_path: Path, words: str) -> None:
+    path = write_tree(tmp_path / "a", _noisy_tree())
+    result = draw(path, "--reference", words)
+    assert result.exit_code == 2
+    assert f"{words!r} is not NAME=SCORE or NAME=SCORE:SCORE" in result.stderr
