@@ -26,12 +26,27 @@ ENVIRONMENT: dict[str, Any] = {
     "eval_interval_timesteps": 10_000,
     "eval_episodes": 1,
 }
+#: Longer than the eight seconds that SHORT_JOB leaves it.
+LONG: dict[str, Any] = {
+    "total_timesteps": 1_200_000,
+    "eval_interval_timesteps": 1_200_000,
+    "eval_episodes": 1,
+}
+ONE_SETTING = {"agent_name": "linearAC", "parameters": {}}
+#: A limit is a minute at least; most of it is left for saving, so that the test is short.
+SHORT_JOB = {"time": 1, "saveBefore": 52, "sequential": 1}
 
 
 @pytest.fixture(scope="session")
 def expected(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
     """What an undisturbed sweep gives."""
     return undisturbed(tmp_path_factory.mktemp("undisturbed"), LINEAR_AC, 2, **ENVIRONMENT)
+
+
+@pytest.fixture(scope="session")
+def expected_of_long(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
+    """What an undisturbed long run gives."""
+    return undisturbed(tmp_path_factory.mktemp("undisturbed"), ONE_SETTING, 1, **LONG)
 
 
 def states(slurm: SlurmCluster, job: str) -> Counter[str]:
@@ -122,35 +137,28 @@ def test_a_sweep_survives_what_happens_on_clusters(
 
 
 def test_a_time_limit_shorter_than_the_run_only_means_more_jobs(
-    slurm: SlurmCluster, tmp_path: Path
+    slurm: SlurmCluster, tmp_path: Path, expected_of_long: dict[str, dict[str, Any]]
 ) -> None:
-    agent = {"agent_name": "linearAC", "parameters": {}}
-    long = {"total_timesteps": 1_200_000, "eval_interval_timesteps": 1_200_000, "eval_episodes": 1}
-    # a limit is a minute at least; most of it is left for saving, so that the test is short
-    cluster = {"time": 1, "saveBefore": 52, "sequential": 1}
-    sweep = SlurmSweep(tmp_path / "cluster", agent, cluster, **long)
+    sweep = SlurmSweep(tmp_path, ONE_SETTING, SHORT_JOB, **LONG)
     sweep.schedule("--wait")
-    assert sweep.records() == undisturbed(tmp_path / "undisturbed", agent, 1, **long)
+    assert sweep.records() == expected_of_long
     (job,) = sweep.jobs()
     wait_until(lambda: slurm.sacct_state(job) == "COMPLETED")
     assert int(slurm.job(job)["Restarts"]) >= 1
 
 
 def test_a_job_that_may_not_be_put_back_again_fails_and_the_next_call_goes_on(
-    slurm: SlurmCluster, tmp_path: Path
+    slurm: SlurmCluster, tmp_path: Path, expected_of_long: dict[str, dict[str, Any]]
 ) -> None:
-    agent = {"agent_name": "linearAC", "parameters": {}}
-    long = {"total_timesteps": 1_200_000, "eval_interval_timesteps": 1_200_000, "eval_episodes": 1}
-    cluster = {"time": 1, "saveBefore": 52, "sequential": 1, "maxRequeues": 0}
-    sweep = SlurmSweep(tmp_path / "cluster", agent, cluster, **long)
-    sweep.schedule()
+    sweep = SlurmSweep(tmp_path, ONE_SETTING, SHORT_JOB, **LONG)
+    sweep.schedule("--max-requeues", 0)
     (job,) = sweep.jobs()
     wait_until(lambda: slurm.sacct_state(job) == "FAILED", 90)
     for _ in range(10):
         sweep.schedule("--wait")
         if sweep.records():
             break
-    assert sweep.records() == undisturbed(tmp_path / "undisturbed", agent, 1, **long)
+    assert sweep.records() == expected_of_long
     assert len(sweep.jobs()) > 1
 
 
@@ -189,11 +197,10 @@ def test_arrays_are_cut_at_the_cluster_s_own_limit(slurm: SlurmCluster, tmp_path
     wait_until(lambda: slurm.run("squeue", "-h") == "", 60)
 
 
-def test_an_emitted_script_puts_its_own_job_back(slurm: SlurmCluster, tmp_path: Path) -> None:
-    agent = {"agent_name": "linearAC", "parameters": {}}
-    long = {"total_timesteps": 1_200_000, "eval_interval_timesteps": 1_200_000, "eval_episodes": 1}
-    cluster = {"time": 1, "saveBefore": 52, "sequential": 1}
-    sweep = SlurmSweep(tmp_path / "cluster", agent, cluster, **long)
+def test_an_emitted_script_puts_its_own_job_back(
+    slurm: SlurmCluster, tmp_path: Path, expected_of_long: dict[str, dict[str, Any]]
+) -> None:
+    sweep = SlurmSweep(tmp_path, ONE_SETTING, SHORT_JOB, **LONG)
     sweep.schedule("--emit", tmp_path / "scripts")
     (script,) = (tmp_path / "scripts").iterdir()
     slurm.run("sbatch", str(script))
@@ -202,4 +209,4 @@ def test_an_emitted_script_puts_its_own_job_back(slurm: SlurmCluster, tmp_path: 
     (job,) = slurm.run("sacct", "-X", "-n", "-P", "-o", "JobID", "--name", script.stem).split()
     wait_until(lambda: slurm.sacct_state(job) == "COMPLETED")
     assert int(slurm.job(job)["Restarts"]) >= 1
-    assert sweep.records() == undisturbed(tmp_path / "undisturbed", agent, 1, **long)
+    assert sweep.records() == expected_of_long
