@@ -7,7 +7,9 @@ arithmetic in a fixed order, and `math` is the C library's in both.
 from __future__ import annotations
 
 import functools
+import os
 import sys
+from collections import defaultdict
 from collections.abc import Callable
 from types import FunctionType
 from typing import Any, TypeVar, cast
@@ -20,7 +22,8 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 _WORTH_LOADING = 2e6
 
 _kernels: set[Any] = set()
-_work = 0.0  # of this process so far
+#: So far, by process: those that are forked begin anew.
+_work: defaultdict[int, float] = defaultdict(float)
 
 
 def kernel(function: Function) -> Function:
@@ -31,9 +34,9 @@ def kernel(function: Function) -> Function:
 
 def form_for(work: float) -> Callable[[Function], Function]:
     """`compiled` or `plain`: what is quicker for kernels that touch so many numbers."""
-    global _work
-    _work += work
-    return compiled if _work > _WORTH_LOADING or "numba" in sys.modules else plain
+    pid = os.getpid()
+    _work[pid] += work
+    return compiled if _work[pid] > _WORTH_LOADING or "numba" in sys.modules else plain
 
 
 @functools.cache

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import subprocess
 import sys
+from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
@@ -211,6 +212,6 @@ def test_little_work_runs_as_it_stands_and_much_work_compiled() -> None:
 
 
 def test_what_is_compiled_already_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(kernels, "_work", 0.0)
+    monkeypatch.setattr(kernels, "_work", defaultdict(float))
     monkeypatch.setitem(sys.modules, "numba", sys)
     assert kernels.form_for(1) is compiled
