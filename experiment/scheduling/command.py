@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,14 +14,14 @@ import msgspec
 
 from experiment.errors import ConfigError, Locked
 from experiment.scheduling import dispatch, report, submission
+from experiment.scheduling.backends import TaskKey
 from experiment.scheduling.cluster import Cluster, check_cluster, read_cluster
 from experiment.scheduling.dispatch import Plan, Queues, Wish
 from experiment.scheduling.launchers import program_of
+from experiment.scheduling.patience import Patience
 from experiment.scheduling.sweep import MOST_RUNS, Sweep, open_sweep
 from experiment.selection import parse_indices
 from experiment.signals import EXIT_SAVED
-
-FIRST_WAIT, LONGEST_WAIT = 2.0, 60.0
 
 
 @dataclass(frozen=True)
@@ -247,11 +246,10 @@ class Command:
 
     def _wait(self, plans: Sequence[Plan]) -> int:
         """Until nothing is queued or running; what had no room is sent when there is."""
-        pause, before = FIRST_WAIT, ""
+        patience, before = Patience(), ""
         later = _left_by(self.sweeps, plans)
         while True:
-            time.sleep(pause)
-            pause = min(2 * pause, LONGEST_WAIT)
+            patience.pause(self._jobs())
             self._look_again()
             now = "\n".join(report.status_lines(self.sweeps))
             if now != before:
@@ -264,11 +262,21 @@ class Command:
             self._hand_over(plans)
             later = _left_by(self.sweeps, plans)
             if plans:
-                pause = FIRST_WAIT
+                patience.start_over()
             elif not later and not any(sweep.in_hand for sweep in self.sweeps):
                 for sweep, indices in tried:
                     sweep.to_send = indices
                 return self._verdict()
+
+    def _jobs(self) -> dict[TaskKey, Path]:
+        """What waits or runs, and where it tells of itself."""
+        return {
+            (one.name, task): one.events_path(task)
+            for sweep in self.sweeps
+            for one in (*sweep.submissions, *sweep.stale)
+            for task in range(len(one.tasks))
+            if (one.name, task) in self.queues.queued
+        }
 
     def _verdict(self) -> int:
         """When all that was sent has ended."""

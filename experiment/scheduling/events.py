@@ -23,6 +23,8 @@ Ending = Literal["done", "saved", "failed", "killed", "timeout", "refused", "loc
 #: Endings that count as an attempt that did not work.
 FAILURES: tuple[Ending, ...] = ("failed", "killed", "timeout", "refused")
 
+#: Why a job leaves that has nothing more to do.
+FINISHED = "finished"
 #: Why a job leaves that was to run for some minutes only.
 PILOT_OVER = "end of the pilot"
 
@@ -80,7 +82,7 @@ class Left(msgspec.Struct, frozen=True, tag_field="event", tag="left"):
     """The job ends.
 
     Attributes:
-        why: "finished", "time limit", PILOT_OVER, or the name of the signal that asked it to stop.
+        why: FINISHED, "time limit", PILOT_OVER, or the name of the signal that asked it to stop.
         unfinished: runs that have to go on in another job.
         memory: largest resident size of the process that started the runs, in bytes.
     """

@@ -126,7 +126,7 @@ def run_task(sent: Submission, task: int, watcher: Watcher = lambda event: None)
             attempts=sent.cluster.retry.attempts,
         )
         pool.run()
-        why = pool.stopped_by or "finished"
+        why = pool.stopped_by or events.FINISHED
         happened(Left(time.time(), why, pool.unfinished, _own_memory()))
     lost = sum(count for ending, count in pool.endings.items() if ending in FAILURES)
     # a pilot that has told what it was sent for is done

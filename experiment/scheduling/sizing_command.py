@@ -13,10 +13,11 @@ import msgspec
 from experiment.scheduling import dispatch, events, pilot, report, submission, usage
 from experiment.scheduling.advice import Advice
 from experiment.scheduling.backends import Queued, TaskKey
-from experiment.scheduling.command import FIRST_WAIT, LONGEST_WAIT, Command, Request
+from experiment.scheduling.command import Command, Request
 from experiment.scheduling.dispatch import Plan
 from experiment.scheduling.events import Left
 from experiment.scheduling.measured import Attempt, Measured, attempts_of, measure
+from experiment.scheduling.patience import FIRST_PAUSE, Patience
 from experiment.scheduling.submission import Submission
 from experiment.scheduling.sweep import Sweep
 
@@ -111,7 +112,12 @@ class SizingCommand(Command):
     def _await(self, sent: Sequence[Submission]) -> None:
         """Until none of them is queued or running."""
         by = self.queues.of(self.cluster.scheduler)
-        pause, before = FIRST_WAIT, ""
+        patience, before = Patience(), ""
+        paths = {
+            (one.name, task): one.events_path(task)
+            for one in sent
+            for task in range(len(one.tasks))
+        }
         while found := by.queued(sent)[0]:
             now = _said(found)
             if not before:
@@ -119,11 +125,10 @@ class SizingCommand(Command):
             if now != before:
                 print(now, flush=True)
                 before = now
-            time.sleep(pause)
-            pause = min(2 * pause, LONGEST_WAIT)
+            patience.pause({key: paths[key] for key in found})
         deadline = time.monotonic() + _LAG_SECONDS
         while not all(map(_has_left, sent)) and before and time.monotonic() < deadline:
-            time.sleep(FIRST_WAIT)
+            time.sleep(FIRST_PAUSE)
 
     # -- what was used
 

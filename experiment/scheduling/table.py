@@ -8,7 +8,15 @@ from collections import Counter
 from types import TracebackType
 from typing import Any
 
-from experiment.scheduling.events import FAILURES, Ended, Ending, Left, Progressed, Started
+from experiment.scheduling.events import (
+    FAILURES,
+    FINISHED,
+    Ended,
+    Ending,
+    Left,
+    Progressed,
+    Started,
+)
 from experiment.scheduling.pool import label_of
 from experiment.scheduling.submission import Submission
 
@@ -61,7 +69,7 @@ class Table:
             self._progressed(event)
         elif isinstance(event, Ended):
             self._ended(event)
-        elif isinstance(event, Left) and event.why != "finished":
+        elif isinstance(event, Left) and event.why != FINISHED:
             self._say(
                 f"stopped ({event.why}); {event.unfinished} unfinished, run it again to go on"
             )

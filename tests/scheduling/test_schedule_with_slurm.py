@@ -8,7 +8,6 @@ import re
 import shutil
 import subprocess
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -17,10 +16,11 @@ from stub_slurm import StubSlurm
 from sweep_runs import LINEAR_AC, RANDOM
 
 from experiment.lock import Lock
-from experiment.scheduling import command, submission
+from experiment.scheduling import submission
 from experiment.scheduling.backends.slurm import most_jobs
 from experiment.scheduling.cluster import check_cluster
 from experiment.scheduling.command import Command
+from experiment.scheduling.patience import Patience
 
 
 @pytest.fixture
@@ -299,7 +299,11 @@ def test_waiting_sends_the_rest_as_soon_as_there_is_room(
         one = next(s for s in sweep.submissions if slurm.jobs[number]["name"] == f"{s.name}-0")
         finish(sweep, *one.indices(element))
 
-    monkeypatch.setattr(command, "time", SimpleNamespace(sleep=time_passes))
+    def pause(self: Patience, jobs: object) -> None:
+        time_passes(self._next)
+        self._next *= 2
+
+    monkeypatch.setattr(Patience, "pause", pause)
     answer = sweep.schedule("--wait")
     assert answer.code == 0, answer
     assert "36 runs, 36 done" in answer.said.splitlines()[-1]
@@ -318,7 +322,7 @@ def test_waiting_ends_although_runs_failed(
         slurm.becomes("COMPLETED", *range(1, 9))
         slurm.becomes("FAILED", 0)
 
-    monkeypatch.setattr(command, "time", SimpleNamespace(sleep=time_passes))
+    monkeypatch.setattr(Patience, "pause", lambda self, jobs: time_passes(1.0))
     answer = sweep.schedule("--wait")
     assert answer.code == 1
     assert "4 x failed" in answer.said
