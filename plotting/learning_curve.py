@@ -11,7 +11,7 @@ if not __package__:  # run as a script: import from the repository, not from thi
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
 from plotting import command
-from plotting.references import REFERENCE, Reference
+from plotting.references import Reference, parse_references
 
 
 @command.named
@@ -31,8 +31,8 @@ from plotting.references import REFERENCE, Reference
 @click.option(
     "--reference",
     "references",
-    type=REFERENCE,
     multiple=True,
+    callback=parse_references,
     metavar="NAME=SCORE[:SCORE]",
     help="A score from elsewhere, or a range, as a line or a band: 'published=9000:12000'.",
 )

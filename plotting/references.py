@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from math import isfinite
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import click
 
@@ -16,20 +16,19 @@ class Reference(NamedTuple):
     high: float
 
 
-class _ReferenceType(click.ParamType):
-    name = "reference"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: Any) -> Reference:
-        if isinstance(value, Reference):
-            return value
-        name, _, scores = value.rpartition("=")
-        try:
-            numbers = [float(number) for number in scores.split(":")]
-        except ValueError:
-            numbers = []
-        if not name.strip() or len(numbers) not in (1, 2) or not all(map(isfinite, numbers)):
-            self.fail(f"{value!r} is not NAME=SCORE or NAME=SCORE:SCORE", param, ctx)
-        return Reference(name.strip(), min(numbers), max(numbers))
+def parse_references(
+    context: click.Context, option: click.Parameter, words: tuple[str, ...]
+) -> tuple[Reference, ...]:
+    """The callback of a click option that may be given several times."""
+    return tuple(map(_parse, words))
 
 
-REFERENCE = _ReferenceType()
+def _parse(word: str) -> Reference:
+    name, _, scores = word.rpartition("=")
+    try:
+        numbers = [float(number) for number in scores.split(":")]
+    except ValueError:
+        numbers = []
+    if not name.strip() or len(numbers) not in (1, 2) or not all(map(isfinite, numbers)):
+        raise click.BadParameter(f"{word!r} is not NAME=SCORE or NAME=SCORE:SCORE")
+    return Reference(name.strip(), min(numbers), max(numbers))

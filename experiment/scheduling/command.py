@@ -106,6 +106,11 @@ class Command:
         self.sweeps = self._open()
         self.queues = Queues(self.sweeps, self.cluster.scheduler)
         self._look(adopt=False, dry=True)
+        self._tidy()
+
+    def _tidy(self) -> None:
+        for sweep in self.sweeps:
+            sweep.tidy()
 
     def _wish(self) -> Wish:
         request = self.request
@@ -209,6 +214,7 @@ class Command:
     def send(self, *, wait: bool) -> int:
         """Sends what is missing."""
         self._look_as_asked(dry=False)
+        self._tidy()
         self._say_how_it_stands()
         plans = self._plans()
         for plan in plans:

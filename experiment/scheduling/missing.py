@@ -80,6 +80,11 @@ def being_run(folder: ResultFolder) -> set[str]:
     return {path.stem for path in (folder.path / "running").glob("*.lock") if held(path)}
 
 
+def left_behind(folder: ResultFolder) -> set[str]:
+    """Names (`Run.name`) of the runs whose last holder was killed."""
+    return {path.stem for path in (folder.path / "running").glob("*.lock") if not held(path)}
+
+
 def without(wanted: Iterable[int], *known: set[int]) -> Iterator[int]:
     """The wanted indices that are in none of the sets."""
     return (index for index in wanted if not any(index in one for one in known))

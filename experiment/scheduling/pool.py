@@ -210,8 +210,11 @@ class Pool:
         if child is None:
             with contextlib.suppress(BlockingIOError):
                 os.read(key.fd, 4096)
-        elif not self._take(child, key.fd):
-            self._selector.unregister(key.fd)
+        else:
+            # what is there may have been read already, with the other one of the two
+            with contextlib.suppress(BlockingIOError):
+                if not self._take(child, key.fd):
+                    self._selector.unregister(key.fd)
 
     def _take(self, child: Child, descriptor: int) -> bool:
         """Reads once; False at the end of the file."""

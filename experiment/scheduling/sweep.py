@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,7 +14,7 @@ import agents
 from experiment.adoption import open_folder, refuse_another_experiment
 from experiment.canonical import canonical
 from experiment.configuration import Experiment, build_experiment, read_experiment
-from experiment.errors import ConfigError
+from experiment.errors import ConfigError, Locked
 from experiment.folder import ResultFolder, folder_of, read_manifest
 from experiment.manifest import Manifest
 from experiment.scheduling import missing, submission
@@ -35,7 +36,7 @@ class Sweep:
         wanted: indices.
         submissions: of this configuration, oldest first.
         stale: submissions of files that were edited since, whose indices mean something else.
-        done: of the wanted, those with a whole record.
+        done: how many of the wanted have a whole record.
         torn: of them, those with a damaged one, which count as missing.
         in_hand: missing ones that a job or a process has: index -> how.
         held_back: missing ones that failed too often.
@@ -53,6 +54,7 @@ class Sweep:
     held_back: list[int] = field(default_factory=list)
     to_send: list[int] = field(default_factory=list)
     histories: dict[int, History] = field(default_factory=dict)
+    _whole: set[int] = field(default_factory=set)
 
     @property
     def name(self) -> str:
@@ -106,6 +108,7 @@ class Sweep:
         found = missing.records(self.folder)
         left = list(missing.without(self.wanted, found.whole))
         self.done = len(self.wanted) - len(left)
+        self._whole = found.whole
         self.torn = len(found.torn.intersection(left))
         self.in_hand = self._in_hand(queued, set(left))
         left = [index for index in left if index not in self.in_hand]
@@ -114,6 +117,16 @@ class Sweep:
             history = self.histories.get(index)
             tired = history is not None and history.failures >= attempts
             (self.held_back if tired and not retry_failed else self.to_send).append(index)
+
+    def tidy(self) -> None:
+        """Removes what processes left that were killed just after they had written a record."""
+        names = missing.left_behind(self.folder)
+        done = (index for index in self.wanted if index in self._whole)
+        for index in missing.locked_indices(self.folder, done, names) if names else ():
+            run = self.folder.run(index)
+            with contextlib.suppress(Locked), self.folder.lock(run):
+                self.folder.clear_leftovers(run)
+                self.folder.checkpoints(run).delete()
 
     def _in_hand(self, queued: Mapping[TaskKey, Queued], left: set[int]) -> dict[int, Queued]:
         found = {

@@ -13,6 +13,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -325,8 +326,9 @@ def test_records_older_than_a_hyperparameter_had_its_default(tmp_path: Path) -> 
     # as a version without `tilings` wrote it
     grid = experiment.grid
     young = {name: value for name, value in grid.constants.items() if name != "tilings"}
-    old_manifest = Manifest.of(experiment, 0)
-    object.__setattr__(old_manifest, "grid", type(grid)(grid.axes, young))
+    old_manifest = msgspec.structs.replace(
+        Manifest.of(experiment, 0), grid=type(grid)(grid.axes, young)
+    )
     old = ResultFolder(folder.path, old_manifest)
     old.write_manifest()
     for index in range(4):

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
 
-from experiment.scheduling import events, patience
+from experiment.scheduling import events
 from experiment.scheduling.events import FINISHED, Event, Left, Started
 from experiment.scheduling.patience import Patience
 
@@ -17,8 +18,8 @@ BEGUN, DONE = Started(0.0, "node1", "12", 0), Left(1.0, FINISHED, 0)
 def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """The moments at which somebody went to sleep, and the time now at last."""
     moments = [0.0]
-    monkeypatch.setattr(patience.time, "monotonic", lambda: moments[-1])
-    monkeypatch.setattr(patience.time, "sleep", lambda s: moments.append(moments[-1] + s))
+    monkeypatch.setattr(time, "monotonic", lambda: moments[-1])
+    monkeypatch.setattr(time, "sleep", lambda s: moments.append(moments[-1] + s))
     return moments
 
 

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import time
 from pathlib import Path
@@ -333,3 +334,26 @@ def test_an_index_means_what_its_own_submission_says(tmp_path: Path) -> None:
     answer = sweep.schedule("--indices", "2")
     assert answer.code == 0
     assert "1 done" in answer.said
+
+
+def test_what_a_process_left_that_was_killed_after_its_record_is_cleared_away(
+    tmp_path: Path,
+) -> None:
+    sweep = SmallSweep(tmp_path / "sweep", LOCAL)
+    assert sweep.schedule("--runs", 2).code == 0
+    whole = sweep.records()
+    name = next(sweep.results.glob("*_data_1.json")).stem
+    setting, seed = (sweep.records()[1][key] for key in ("setting_id", "random_seed"))
+    running = sweep.results / "running"
+    process = subprocess.Popen(["sleep", "0"])
+    process.wait()
+    gone = {"host": socket.gethostname(), "pid": process.pid, "since": "then"}
+    (running / f"{setting}-{seed}.lock").write_text(json.dumps(gone))
+    (running / f"{setting}-{seed}.checkpoint").touch()
+    half = sweep.results / f".{name}.json.x.tmp"
+    half.touch()
+    assert "2 done" in sweep.schedule("--runs", 2, "--status").said
+    assert len(list(running.iterdir())) == 2
+    assert sweep.schedule("--runs", 2).code == 0
+    assert [*running.iterdir(), *half.parent.glob(".*.tmp")] == []
+    assert sweep.records() == whole
