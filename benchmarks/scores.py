@@ -18,7 +18,7 @@ import numpy as np
 
 from plotting.curve_summary import summarize
 from plotting.data_file import BadInput, read_experiment
-from plotting.inference import mean_interval
+from plotting.inference import interval
 from plotting.labels import labels
 from plotting.metric import pick_metric
 
@@ -38,11 +38,11 @@ def main(data: tuple[Path, ...], metric: str | None, threshold: float | None) ->
         for experiment, label in zip(experiments, labels(experiments), strict=True):
             summary = summarize(experiment, label, chosen, 100, None)
             scores = np.array(summary.choice.tally.scores)
-            interval = mean_interval(scores[:, None])
+            found = interval(scores, diverged="exclude")
             setting = ", ".join(f"{name} {value}" for name, value in summary.params.items())
             row = (
-                f"| {label} | {setting or '-'} | {interval.mean[0]:.3f} "
-                f"| [{interval.low[0]:.3f}, {interval.high[0]:.3f}] "
+                f"| {label} | {setting or '-'} | {found.estimate:.3f} "
+                f"| [{found.low:.3f}, {found.high:.3f}] "
                 f"| {scores.min():.3f} | {len(scores)} |"
             )
             count = "" if threshold is None else f" {(scores >= threshold).sum()} |"

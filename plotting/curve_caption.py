@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from plotting import phrases
 from plotting.curve_summary import Summary
+from plotting.inference import in_words
 from plotting.phrases import chosen_by, sentence, setting, some
 
 #: All seeds are drawn up to here; beyond, they would hide the mean.
@@ -53,7 +53,7 @@ def drawn_seed_lines(summary: Summary) -> list[int]:
 
 def _interval(summary: Summary) -> str:
     seeds = len(summary.seeds)
-    text = phrases.interval(seeds)
+    text = in_words(seeds)
     if seeds > MOST_SEED_LINES:
         text += ", of which the lowest, median and highest are drawn"
     return text

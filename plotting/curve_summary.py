@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from plotting.curves import stack
 from plotting.data_file import BadInput, Experiment
-from plotting.inference import mean_interval
+from plotting.inference import interval
 from plotting.metric import Metric
 from plotting.seeds import SeedCurve, no_score, seed_curves, tally, varied
 from plotting.selection import Choice, Tally, choose, choose_by_hand
@@ -66,9 +66,9 @@ def summarize(
             f"{experiment.path}: setting {choice.tally.setting} has no run with {metric}"
         )
     timestep, values, as_measured = stack([each.curve for each in seeds])
-    interval = mean_interval(values)
+    over_seeds = interval(values, diverged="exclude")
     # Where most seeds have no value any more, the mean would be that of the few that happen to.
-    kept = 2 * interval.n >= len(seeds)
+    kept = 2 * over_seeds.n >= len(seeds)
     others = [each for each in tallies if each.setting != choice.tally.setting]
     return Summary(
         label=label,
@@ -78,10 +78,10 @@ def summarize(
         total_timesteps=experiment.total_timesteps,
         seeds=seeds,
         timestep=timestep[kept],
-        mean=interval.mean[kept],
-        low=interval.low[kept],
-        high=interval.high[kept],
-        n=interval.n[kept],
+        mean=over_seeds.estimate[kept],
+        low=over_seeds.low[kept],
+        high=over_seeds.high[kept],
+        n=over_seeds.n[kept],
         as_measured=as_measured,
         no_curve=len(choice.tally.scores) - len(seeds),
         diverged_elsewhere=sum(each.diverged for each in others),

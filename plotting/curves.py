@@ -94,6 +94,18 @@ def train_curve(
     return Curve(edges[1:], binned, mean, final)
 
 
+def area_under_curve(returns: Sequence[float], steps: Sequence[int], total_timesteps: int) -> float:
+    """Mean return over all timesteps of finished episodes; arguments as of `train_curve`."""
+    return train_curve(returns, steps, total_timesteps, bins=1).mean
+
+
+def final_performance(
+    returns: Sequence[float], steps: Sequence[int], total_timesteps: int
+) -> float:
+    """The same over the last 10% of timesteps; NaN if no finished episode reaches into them."""
+    return train_curve(returns, steps, total_timesteps, bins=1).final
+
+
 def point_curve(timestep: Sequence[int], value: Sequence[float], total_timesteps: int) -> Curve:
     """A curve that was measured at given timesteps: evaluations, or windows of a metric.
 

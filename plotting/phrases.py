@@ -1,4 +1,4 @@
-"""What captions say in the same words: settings, intervals, choices and counts."""
+"""What captions say in the same words: settings, choices and counts."""
 
 from __future__ import annotations
 
@@ -6,11 +6,9 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from plotting.inference import CONFIDENCE
 from plotting.metric import Metric
 from plotting.selection import Choice
 
-FEW_SEEDS = 5
 NO_BREAK_SPACE = "\N{NO-BREAK SPACE}"
 
 
@@ -25,16 +23,6 @@ def setting(number: int, params: Mapping[str, Any]) -> str:
 def value(of_parameter: Any) -> str:
     """A hyperparameter's value as its file has it, a string without its quotes."""
     return of_parameter if isinstance(of_parameter, str) else json.dumps(of_parameter)
-
-
-def interval(seeds: int) -> str:
-    """What is known of a mean over this many seeds."""
-    if seeds == 1:
-        return "one seed, so no interval (caution: fewer than 5 seeds)"
-    text = f"mean and {CONFIDENCE:.0%} Student-t interval over {seeds} seeds"
-    if seeds < FEW_SEEDS:
-        text += f" (caution: fewer than {FEW_SEEDS} seeds)"
-    return text
 
 
 def chosen_by(choice: Choice, metric: Metric) -> str:

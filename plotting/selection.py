@@ -64,6 +64,23 @@ def choose(tallies: Sequence[Tally], fullest: int | None = None) -> Choice | Non
     Args:
         fullest: completed runs of the fullest setting, when it may not be among these.
     """
+    candidates, relaxed = _comparable(tallies, fullest)
+    if not candidates:
+        return None
+    return Choice(candidates[0], len(candidates), len(tallies), relaxed)
+
+
+def finalists(tallies: Sequence[Tally], count: int) -> list[Tally]:
+    """The `count` best of those that `choose` compares, best first: to be run on fresh seeds.
+
+    The best of many settings on few seeds owes much to luck, so its score is too high; the best of
+    these few, chosen and reported on many seeds that they were not found by, hardly is.
+    """
+    return _comparable(tallies, None)[0][:count]
+
+
+def _comparable(tallies: Sequence[Tally], fullest: int | None) -> tuple[list[Tally], bool]:
+    """The eligible settings, best first; or else, True, those with the most scored runs."""
     if fullest is None:
         fullest = most_completed(tallies)
     candidates = [
@@ -75,10 +92,7 @@ def choose(tallies: Sequence[Tally], fullest: int | None = None) -> Choice | Non
     if relaxed:
         most = max(tally.scored for tally in tallies)
         candidates = [tally for tally in tallies if tally.scored == most > 0]
-    if not candidates:
-        return None
-    best = min(candidates, key=lambda tally: (-tally.mean_score, tally.setting))
-    return Choice(best, len(candidates), len(tallies), relaxed)
+    return sorted(candidates, key=lambda tally: (-tally.mean_score, tally.setting)), relaxed
 
 
 def most_completed(tallies: Sequence[Tally]) -> int:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from plotting import phrases, style
+from plotting import style
+from plotting.inference import in_words
 from plotting.phrases import chosen_by, count, sentence, setting, some
 from plotting.sensitivity_summary import Score, Sensitivity
 from plotting.view import View
@@ -43,7 +44,7 @@ def experiment_note(summary: Sensitivity, view: View) -> str:
     """The caption of one experiment, without its label."""
     best = setting(summary.choice.tally.setting, summary.params)
     sentences = [
-        f"{count(len(summary.scores), 'setting')}; {phrases.interval(summary.seeds)}.",
+        f"{count(len(summary.scores), 'setting')}; {in_words(summary.seeds)}.",
         f"Star: {best}.",
         chosen_by(summary.choice, summary.metric),
         *_incomplete(summary, view),

@@ -9,7 +9,7 @@ from typing import Any
 
 from plotting.data_file import BadInput, Experiment
 from plotting.hyperparameters import Axis, varied_axes
-from plotting.inference import mean_interval
+from plotting.inference import interval
 from plotting.metric import Metric
 from plotting.seeds import no_score, seed_curves, tally, varied
 from plotting.selection import Choice, Tally, choose, most_completed
@@ -117,8 +117,8 @@ def _scores(tallies: Sequence[Tally]) -> tuple[Score, ...]:
 
     runs = max(len(each.scores) for each in tallies)
     padded = [(*each.scores, *[math.nan] * (runs - len(each.scores))) for each in tallies]
-    interval = mean_interval(np.array(padded).T)
-    numbers = (interval.mean.tolist(), interval.low.tolist(), interval.high.tolist())
+    found = interval(np.array(padded).T, diverged="exclude")
+    numbers = (found.estimate.tolist(), found.low.tolist(), found.high.tolist())
     return tuple(Score(*row) for row in zip(tallies, *numbers, strict=True))
 
 
