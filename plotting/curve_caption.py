@@ -33,7 +33,7 @@ def experiment_note(summary: Summary) -> str:
     """The caption of one experiment, without its label."""
     sentences = [
         f"{setting(summary.choice.tally.setting, summary.params)}; {_interval(summary)}.",
-        chosen_by(summary.choice, summary.metric),
+        chosen_by(summary.choice, summary.metric, summary.stage),
         *_left_out(summary),
     ]
     return " ".join(sentence for sentence in sentences if sentence)

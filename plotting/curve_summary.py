@@ -10,6 +10,7 @@ from plotting.curves import stack
 from plotting.data_file import BadInput, Experiment
 from plotting.inference import interval
 from plotting.metric import Metric
+from plotting.second_stage import SecondStage, stage_of
 from plotting.seeds import SeedCurve, no_score, seed_curves, tally, varied
 from plotting.selection import Choice, Tally, choose, choose_by_hand
 
@@ -29,6 +30,7 @@ class Summary:
     as_measured: False where the points of the seeds had to be interpolated to a common axis.
     no_curve: completed runs without a single value.
     diverged_elsewhere, missing_elsewhere: runs of the settings that are not drawn.
+    stage: the second stage that these runs are.
     """
 
     label: str
@@ -46,6 +48,7 @@ class Summary:
     no_curve: int
     diverged_elsewhere: int
     missing_elsewhere: int
+    stage: SecondStage | None
 
 
 def summarize(
@@ -86,6 +89,7 @@ def summarize(
         no_curve=len(choice.tally.scores) - len(seeds),
         diverged_elsewhere=sum(each.diverged for each in others),
         missing_elsewhere=sum(each.missing for each in others),
+        stage=stage_of(experiment),
     )
 
 

@@ -80,7 +80,7 @@ class _Agent(msgspec.Struct):
 
 
 class _Configuration(msgspec.Struct):
-    environment: _Environment
+    environment: msgspec.Raw
     agent: _Agent
 
 
@@ -117,6 +117,7 @@ class Experiment:
 
     total_timesteps: of its longest run.
     lists: names of hyperparameters in the agent file's order, those of a zip group together.
+    environment: the environment file.
     """
 
     path: Path
@@ -125,6 +126,7 @@ class Experiment:
     settings: tuple[Setting, ...]
     total_timesteps: int
     lists: tuple[tuple[str, ...], ...]
+    environment: msgspec.Raw
 
     @property
     def run_numbers(self) -> frozenset[int]:
@@ -151,14 +153,15 @@ def read_experiment(path: Path) -> Experiment:
     runs = [run for setting in settings for run in setting.runs]
     if not runs:
         raise BadInput(f"{path} holds no runs: run the experiment and combine its folder again")
-    agent = tree.experiment.agent
+    agent, environment = tree.experiment.agent, tree.experiment.environment
     return Experiment(
         path,
-        tree.experiment.environment.env_name,
+        _decode(environment, _Environment, str(path)).env_name,
         agent.agent_name,
         settings,
         max(run.total_timesteps for run in runs),
         (*((name,) for name in agent.parameters), *map(tuple, agent.zip)),
+        environment,
     )
 
 

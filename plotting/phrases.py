@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from itertools import groupby
 from typing import Any
 
 from plotting.metric import Metric
+from plotting.second_stage import SecondStage
 from plotting.selection import Choice
 
 NO_BREAK_SPACE = "\N{NO-BREAK SPACE}"
@@ -25,13 +27,26 @@ def value(of_parameter: Any) -> str:
     return of_parameter if isinstance(of_parameter, str) else json.dumps(of_parameter)
 
 
-def chosen_by(choice: Choice, metric: Metric) -> str:
+def chosen_by(choice: Choice, metric: Metric, stage: SecondStage | None = None) -> str:
     """How the setting was found, and what that does to its score."""
+    found = _found_by(choice, metric, stage is not None)
+    if stage is None:
+        return found
+    first = count(len(stage.finalists), "setting")
+    return (
+        f"{found} Fresh seeds: {first} of {stage.settings} came here by {stage.metric} "
+        f"on other seeds ({ranges(stage.selection_seeds)})."
+    )
+
+
+def _found_by(choice: Choice, metric: Metric, fresh: bool) -> str:
     if choice.by_hand:
         return f"Named by --setting, out of {count(choice.settings, 'setting')}."
     if choice.settings == 1:
         return "The only setting."
     optimistic = "on these same selection seeds (an optimistic estimate)"
+    if fresh:
+        optimistic = f"on these same seeds (hardly optimistic, of {choice.candidates})"
     if choice.relaxed:
         return (
             f"No setting has all its runs completed with a value of {metric}: best by {metric} "
@@ -44,6 +59,17 @@ def chosen_by(choice: Choice, metric: Metric) -> str:
         excluded = count(ineligible, "setting was", "settings were")
         text += f" {excluded} not eligible (runs missing, diverged or without a value)."
     return text
+
+
+def ranges(numbers: Sequence[int]) -> str:
+    """Increasing numbers: 0-4, 7."""
+    parts = []
+    # consecutive numbers keep their distance to their own position
+    for _, run in groupby(enumerate(numbers), lambda pair: pair[1] - pair[0]):
+        members = [number for _, number in run]
+        first, last = members[0], members[-1]
+        parts.append(str(first) if first == last else f"{first}-{last}")
+    return ", ".join(parts)
 
 
 def sentence(template: str, parts: Sequence[str]) -> str:

@@ -64,7 +64,7 @@ def choose(tallies: Sequence[Tally], fullest: int | None = None) -> Choice | Non
     Args:
         fullest: completed runs of the fullest setting, when it may not be among these.
     """
-    candidates, relaxed = _comparable(tallies, fullest)
+    candidates, relaxed = comparable(tallies, fullest)
     if not candidates:
         return None
     return Choice(candidates[0], len(candidates), len(tallies), relaxed)
@@ -76,10 +76,10 @@ def finalists(tallies: Sequence[Tally], count: int) -> list[Tally]:
     The best of many settings on few seeds owes much to luck, so its score is too high; the best of
     these few, chosen and reported on many seeds that they were not found by, hardly is.
     """
-    return _comparable(tallies, None)[0][:count]
+    return comparable(tallies)[0][:count]
 
 
-def _comparable(tallies: Sequence[Tally], fullest: int | None) -> tuple[list[Tally], bool]:
+def comparable(tallies: Sequence[Tally], fullest: int | None = None) -> tuple[list[Tally], bool]:
     """The eligible settings, best first; or else, True, those with the most scored runs."""
     if fullest is None:
         fullest = most_completed(tallies)

@@ -46,7 +46,7 @@ def experiment_note(summary: Sensitivity, view: View) -> str:
     sentences = [
         f"{count(len(summary.scores), 'setting')}; {in_words(summary.seeds)}.",
         f"Star: {best}.",
-        chosen_by(summary.choice, summary.metric),
+        chosen_by(summary.choice, summary.metric, summary.stage),
         *_incomplete(summary, view),
         _no_lines(summary),
         _gaps(summary),

@@ -11,6 +11,7 @@ from plotting.data_file import BadInput, Experiment
 from plotting.hyperparameters import Axis, varied_axes
 from plotting.inference import interval
 from plotting.metric import Metric
+from plotting.second_stage import SecondStage, stage_of
 from plotting.seeds import no_score, seed_curves, tally, varied
 from plotting.selection import Choice, Tally, choose, most_completed
 
@@ -57,6 +58,7 @@ class Sensitivity:
     params: hyperparameters of the chosen setting that differ between settings.
     seeds: runs of a setting that misses none.
     not_tried: combinations of the values that no setting has; None where values are no grid.
+    stage: the second stage that these runs are.
     """
 
     label: str
@@ -69,6 +71,7 @@ class Sensitivity:
     panels: tuple[Panel, ...]
     seeds: int
     not_tried: int | None
+    stage: SecondStage | None
 
     @property
     def on_lines(self) -> tuple[Score, ...]:
@@ -109,6 +112,7 @@ def summarize(experiment: Experiment, label: str, metric: Metric) -> Sensitivity
         ),
         seeds=len(experiment.run_numbers),
         not_tried=_not_tried(axes, combinations),
+        stage=stage_of(experiment),
     )
 
 

@@ -34,6 +34,9 @@ def test_the_best_of_a_hundred_settings_on_few_seeds_is_reported_too_high(
         truths.append(truth[choice.tally.setting])
     assert np.mean(scores) == pytest.approx(reported, abs=0.07)
     assert np.mean(truths) == pytest.approx(true, abs=0.07)
+    optimism = np.mean(scores) - np.mean(truths)
+    assert optimism == pytest.approx(reported - true, abs=0.07)  # in standard deviations of a seed
+    assert seeds != 3 or optimism > 1.05
 
 
 def test_five_finalists_on_thirty_fresh_seeds_are_reported_nearly_right() -> None:
