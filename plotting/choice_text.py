@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -11,6 +9,7 @@ from typing import Any
 from plotting.choice_summary import Candidate, Selection
 from plotting.phrases import count, ranges, setting, value
 from plotting.second_stage import Finalist
+from plotting.tables import as_csv
 
 MOST_ROWS = 20
 COLUMNS = ("metric", "seeds", "seed_numbers", "mean", "low", "high", "n", "diverged", "missing")
@@ -105,19 +104,16 @@ def _score(mean: float, low: float, high: float) -> str:
     return text if math.isnan(spread) else f"{text} [{low:.{digits}f}, {high:.{digits}f}]"
 
 
-def as_csv(selections: Sequence[Selection]) -> str:
+def choice_table(selections: Sequence[Selection]) -> str:
     """A row a setting and kind of seeds. Empty where there is no number."""
     names = list(dict.fromkeys(name for s in selections for name in s.candidates[0].params))
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(("experiment", "setting", *names, *COLUMNS, *LAST_COLUMNS))
+    rows = []
     for selection in selections:
         for each in selection.candidates:
             params = [value(each.params[name]) if name in each.params else "" for name in names]
             first = (selection.label, each.tally.setting, *params)
-            for row in _numbers(selection, each):
-                writer.writerow(["" if cell != cell else cell for cell in (*first, *row)])
-    return text.getvalue()
+            rows += [(*first, *numbers) for numbers in _numbers(selection, each)]
+    return as_csv(("experiment", "setting", *names, *COLUMNS, *LAST_COLUMNS), rows)
 
 
 def _numbers(selection: Selection, each: Candidate) -> list[tuple[Any, ...]]:

@@ -63,7 +63,7 @@ def main(
     setting is too high; --top 5 --seeds 30 writes an experiment that runs the best five again on
     thirty fresh seeds. When its results are given here, their scores are marked as fresh.
     """
-    from plotting.choice_text import as_csv, in_words
+    from plotting.choice_text import choice_table, in_words
     from plotting.data_file import BadInput
 
     if top is None and to is not None:
@@ -77,7 +77,7 @@ def main(
         click.echo("\n\n".join(map(in_words, selections)))
         if output is not None:
             output.parent.mkdir(parents=True, exist_ok=True)
-            output.write_text(as_csv(selections))
+            output.write_text(choice_table(selections))
             click.echo(f"\nwrote {output}")
         if top is not None:
             _write_second_stage(experiments[0], selections[0], top, seeds, to)

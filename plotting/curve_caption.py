@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from plotting.curve_summary import Summary
 from plotting.inference import in_words
+from plotting.kinds import in_full
 from plotting.phrases import chosen_by, sentence, setting, some
 
 #: All seeds are drawn up to here; beyond, they would hide the mean.
@@ -25,8 +26,13 @@ def general_note(summaries: Sequence[Summary]) -> str:
     first = summaries[0]
     curve = _CURVES[first.metric.kind].format(points=len(first.seeds[0].curve.timestep))
     several = any(len(each.seeds) > 1 for each in summaries)
-    lines = "Thick line: mean; band: interval; thin lines: seeds." if several else ""
-    return f"{curve} {lines}".strip()
+    lines = f"Thick line: {in_full(first.kind)}; band: interval; thin lines: seeds."
+    smooth = (
+        f"Smoothed: each point is the mean over the {first.smooth} timesteps before it."
+        if first.smooth is not None
+        else ""
+    )
+    return " ".join(each for each in (curve, lines if several else "", smooth) if each)
 
 
 def experiment_note(summary: Summary) -> str:
@@ -53,7 +59,7 @@ def drawn_seed_lines(summary: Summary) -> list[int]:
 
 def _interval(summary: Summary) -> str:
     seeds = len(summary.seeds)
-    text = in_words(seeds)
+    text = in_words(seeds, summary.kind)
     if seeds > MOST_SEED_LINES:
         text += ", of which the lowest, median and highest are drawn"
     return text

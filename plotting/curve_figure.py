@@ -21,10 +21,13 @@ def draw(
     width: float = 5.0,
     height: float = 2.8,
     references: Sequence[Reference] = (),
+    *,
+    caption: bool = True,
 ) -> Figure:
-    """The figure of some experiments: `height` inches of plot, and what legend and caption need."""
-    notes = [page.Note(experiment_note(each), each.label) for each in summaries]
-    notes.append(page.Note(general_note(summaries)))
+    """The figure of some experiments: `height` inches of plot, and what legend and caption need.
+
+    Several lines are named at their ends where the names fit there.
+    """
     with page.styled():
         figure = page.new_figure(width, height)
         axes = figure.add_subplot()
@@ -33,8 +36,23 @@ def draw(
         for reference in references:
             _draw_reference(axes, reference)
         _label_axes(axes, summaries, width)
-        page.add_texts(figure, title, *axes.get_legend_handles_labels(), notes)
+        handles, names = axes.get_legend_handles_labels()
+        ends = [
+            (float(each.mean[-1]), style.colour(position)[0], each.label)
+            for position, each in enumerate(summaries)
+        ]
+        if len(ends) > 1 and not references and page.label_directly(axes, ends, width, height):
+            handles, names = [], []
+        page.add_texts(figure, title, handles, names, notes(summaries) if caption else ())
         return figure
+
+
+def notes(summaries: Sequence[Summary]) -> list[page.Note]:
+    """The caption."""
+    return [
+        *(page.Note(experiment_note(each), each.label) for each in summaries),
+        page.Note(general_note(summaries)),
+    ]
 
 
 def _draw_experiment(axes: Axes, summary: Summary, colour: str, dashes: Any) -> None:
@@ -74,11 +92,6 @@ def _draw_reference(axes: Axes, reference: Reference) -> None:
 
 
 def _label_axes(axes: Axes, summaries: Sequence[Summary], width: float) -> None:
-    from matplotlib.ticker import FuncFormatter, MaxNLocator
-
-    axes.set_xlabel("timesteps")
     axes.set_ylabel(style.SCORE_LABELS[summaries[0].metric.kind])
-    axes.set_xlim(0, max(each.total_timesteps for each in summaries))
-    axes.xaxis.set_major_locator(MaxNLocator(nbins=int(1.6 * width), steps=[1, 2, 2.5, 5, 10]))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda t, _: style.short_number(t, 1e3)))
+    page.label_timesteps(axes, max(each.total_timesteps for each in summaries), width)
     page.number_scores(axes)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from plotting.curves import stack
+from plotting.curves import smoothed, stack
 from plotting.data_file import BadInput, Experiment
 from plotting.inference import interval
+from plotting.kinds import Kind
 from plotting.metric import Metric
 from plotting.second_stage import SecondStage, stage_of
 from plotting.seeds import SeedCurve, no_score, seed_curves, tally, varied
@@ -31,6 +32,7 @@ class Summary:
     no_curve: completed runs without a single value.
     diverged_elsewhere, missing_elsewhere: runs of the settings that are not drawn.
     stage: the second stage that these runs are.
+    kind, smooth: what is estimated over the seeds, and over how many timesteps curves are smoothed.
     """
 
     label: str
@@ -49,27 +51,37 @@ class Summary:
     diverged_elsewhere: int
     missing_elsewhere: int
     stage: SecondStage | None
+    kind: Kind
+    smooth: int | None
 
 
 def summarize(
-    experiment: Experiment, label: str, metric: Metric, bins: int, setting: int | None
+    experiment: Experiment,
+    label: str,
+    metric: Metric,
+    bins: int,
+    setting: int | None,
+    kind: Kind = "mean-t",
+    smooth: int | None = None,
 ) -> Summary:
-    """Chooses the setting (or takes `setting`) and averages its runs."""
+    """Chooses the setting (or takes `setting`) and averages its runs, each smoothed before."""
     import numpy as np
 
     curves = {
         each.number: seed_curves(experiment, each, metric, bins) for each in experiment.settings
     }
     tallies = [tally(experiment, each, curves[each.number], metric) for each in experiment.settings]
-    choice = _choose(experiment, tallies, metric, setting)
+    choice = choose_setting(experiment, tallies, metric, setting)
     chosen = curves[choice.tally.setting]
     seeds = tuple(each for each in chosen if np.isfinite(each.curve.value).any())
     if not seeds:
         raise BadInput(
             f"{experiment.path}: setting {choice.tally.setting} has no run with {metric}"
         )
+    if smooth is not None:
+        seeds = tuple(replace(each, curve=smoothed(each.curve, smooth)) for each in seeds)
     timestep, values, as_measured = stack([each.curve for each in seeds])
-    over_seeds = interval(values, diverged="exclude")
+    over_seeds = interval(values, kind, diverged="exclude", rng=np.random.default_rng(0))
     # Where most seeds have no value any more, the mean would be that of the few that happen to.
     kept = 2 * over_seeds.n >= len(seeds)
     others = [each for each in tallies if each.setting != choice.tally.setting]
@@ -90,12 +102,15 @@ def summarize(
         diverged_elsewhere=sum(each.diverged for each in others),
         missing_elsewhere=sum(each.missing for each in others),
         stage=stage_of(experiment),
+        kind=kind,
+        smooth=smooth,
     )
 
 
-def _choose(
+def choose_setting(
     experiment: Experiment, tallies: Sequence[Tally], metric: Metric, setting: int | None
 ) -> Choice:
+    """The best setting, or the one that is asked for."""
     if setting is None:
         choice = choose(tallies)
         if choice is None:

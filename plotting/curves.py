@@ -7,7 +7,7 @@ they do not depend on how many episodes happened to end inside the range.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -124,6 +124,32 @@ def point_curve(timestep: Sequence[int], value: Sequence[float], total_timesteps
     if at[-1] <= final_start(total_timesteps):
         final = float(values[-1])
     return Curve(at, values, mean, final)
+
+
+def smoothed(curve: Curve, window: int) -> Curve:
+    """Every value as the mean over the `window` timesteps that end with it; scores stay.
+
+    Timesteps without a value do not count. A point before training stays as it is.
+    """
+    import numpy as np
+
+    at = curve.timestep.astype(float)
+    known = np.isfinite(curve.value)
+    length = np.diff(np.concatenate(([0.0], at)))
+    borders = np.concatenate(([0.0], at))
+    start = np.maximum(at - window, 0.0)
+
+    def gained(pieces: NDArray[np.float64]) -> NDArray[np.float64]:
+        integral = np.concatenate(([0.0], np.cumsum(pieces)))
+        gain: NDArray[np.float64] = np.interp(at, borders, integral) - np.interp(
+            start, borders, integral
+        )
+        return gain
+
+    covered = gained(np.where(known, length, 0.0))
+    total = gained(np.where(known, curve.value, 0.0) * length)
+    means = total / np.where(covered > 0, covered, np.nan)
+    return replace(curve, value=np.where(at > 0, means, curve.value))
 
 
 def _finite(values: Sequence[float]) -> NDArray[np.float64]:

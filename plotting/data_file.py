@@ -80,12 +80,12 @@ class _Agent(msgspec.Struct):
 
 
 class _Configuration(msgspec.Struct):
-    environment: msgspec.Raw
+    environment: _Environment
     agent: _Agent
 
 
 class _DataFile(msgspec.Struct):
-    experiment: _Configuration
+    experiment: msgspec.Raw
     experiment_data: dict[str, _Setting]
 
 
@@ -117,7 +117,7 @@ class Experiment:
 
     total_timesteps: of its longest run.
     lists: names of hyperparameters in the agent file's order, those of a zip group together.
-    environment: the environment file.
+    files: {"environment": the file, "agent": the file}.
     """
 
     path: Path
@@ -126,7 +126,7 @@ class Experiment:
     settings: tuple[Setting, ...]
     total_timesteps: int
     lists: tuple[tuple[str, ...], ...]
-    environment: msgspec.Raw
+    files: dict[str, dict[str, Any]]
 
     @property
     def run_numbers(self) -> frozenset[int]:
@@ -153,15 +153,16 @@ def read_experiment(path: Path) -> Experiment:
     runs = [run for setting in settings for run in setting.runs]
     if not runs:
         raise BadInput(f"{path} holds no runs: run the experiment and combine its folder again")
-    agent, environment = tree.experiment.agent, tree.experiment.environment
+    configuration = _decode(tree.experiment, _Configuration, str(path))
+    agent = configuration.agent
     return Experiment(
         path,
-        _decode(environment, _Environment, str(path)).env_name,
+        configuration.environment.env_name,
         agent.agent_name,
         settings,
         max(run.total_timesteps for run in runs),
         (*((name,) for name in agent.parameters), *map(tuple, agent.zip)),
-        environment,
+        _decode(tree.experiment, dict[str, dict[str, Any]], str(path)),
     )
 
 

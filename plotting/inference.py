@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from plotting.distributions import t_quantile
+from plotting.kinds import KINDS as KINDS
+from plotting.kinds import Kind as Kind
 
 CONFIDENCE = 0.95
 RESAMPLES = 10_000
@@ -18,17 +20,6 @@ FEW_SEEDS = 5
 BOOTSTRAP_SEEDS = 20
 
 Floats = NDArray[np.float64]
-#: An estimate, and how its interval is found.
-Kind = Literal[
-    "mean-t",
-    "mean-percentile",
-    "mean-basic",
-    "median-percentile",
-    "median-basic",
-    "iqm-percentile",
-    "iqm-basic",
-]
-KINDS: tuple[Kind, ...] = get_args(Kind)
 #: What a score that is not finite counts as: the worst of the others, a given one, or nothing.
 Diverged = float | Literal["worst", "exclude"]
 

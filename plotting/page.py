@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -48,12 +49,22 @@ def new_figure(width: float, height: float) -> Figure:
     return figure
 
 
-def render(figure: Figure, suffix: str) -> bytes:
+def render(figure: Figure, suffix: str, dpi: int = style.STYLES["web"].dpi) -> bytes:
     """The figure as a file of this kind ("pdf", "png", "svg"); equal figures give equal bytes."""
     file = io.BytesIO()
     with styled():
-        figure.savefig(file, format=suffix, metadata=style.METADATA[suffix])
+        figure.savefig(file, format=suffix, dpi=dpi, metadata=style.METADATA[suffix])
     return file.getvalue()
+
+
+def label_timesteps(axes: Axes, total_timesteps: int, width: float) -> None:
+    """The horizontal axis of a curve, as many numbers as fit into `width` inches."""
+    from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+    axes.set_xlabel("timesteps")
+    axes.set_xlim(0, total_timesteps)
+    axes.xaxis.set_major_locator(MaxNLocator(nbins=int(1.6 * width), steps=[1, 2, 2.5, 5, 10]))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda t, _: style.short_number(t, 1e3)))
 
 
 def number_scores(axes: Axes) -> None:
@@ -73,7 +84,10 @@ def add_texts(
     labels: Sequence[str],
     notes: Sequence[Note],
 ) -> None:
-    """Makes the figure higher by its legend and caption, so that the plots keep their height."""
+    """Makes the figure higher by its legend and caption, so that the plots keep their height.
+
+    Each of them may be empty.
+    """
     from matplotlib.layout_engine import ConstrainedLayoutEngine
 
     width, height = figure.get_size_inches()
@@ -85,8 +99,52 @@ def add_texts(
     )
 
 
+def as_text(notes: Sequence[Note]) -> str:
+    """The caption as a file of its own."""
+    paragraphs = [f"{note.about}: {note.text}" if note.about else note.text for note in notes]
+    return "\n\n".join(paragraphs) + "\n"
+
+
+def label_directly(
+    axes: Axes, ends: Sequence[tuple[float, str, str]], width: float, height: float
+) -> bool:
+    """Names lines at their right ends, where that leaves no name over another.
+
+    Args:
+        ends: of each line its last value, its colour and its name.
+        width, height: of the plot, in inches.
+
+    Returns:
+        False where they do not fit and a legend is needed.
+    """
+    figure = axes.get_figure(root=True)
+    assert figure is not None
+    measure = text_measure(figure, style.LEGEND_SIZE)
+    if max(measure(name, False) for _, _, name in ends) > 0.25 * width * POINTS_PER_INCH:
+        return False
+    low, high = axes.get_ylim()
+    points = sorted((y - low) / (high - low) * 0.8 * height * POINTS_PER_INCH for y, _, _ in ends)
+    if any(b - a < 1.2 * style.LEGEND_SIZE for a, b in itertools.pairwise(points)):
+        return False
+    for y, colour, name in ends:
+        axes.annotate(
+            name,
+            (1.0, y),
+            xycoords=("axes fraction", "data"),
+            xytext=(3, 0),
+            textcoords="offset points",
+            va="center",
+            color=colour,
+            fontsize=style.LEGEND_SIZE,
+            annotation_clip=False,
+        )
+    return True
+
+
 def _add_caption(figure: Figure, notes: Sequence[Note]) -> float:
     """Adds the caption below the figure as it is, and says how high it is in inches."""
+    if not notes:
+        return 0.0
     width, height = figure.get_size_inches()
     measure = text_measure(figure, style.CAPTION_SIZE)
     room = (width - 2 * MARGIN) * POINTS_PER_INCH
@@ -127,6 +185,8 @@ def _add_legend(
     figure: Figure, title: str, handles: Sequence[Artist], labels: Sequence[str]
 ) -> float:
     """Above the axes, under the title, in as many columns as fit; says how high it is in inches."""
+    if not labels and not title:
+        return 0.0
     room = figure.get_size_inches()[0] - 2 * MARGIN
     handle_length = 0.5  # inches, with its padding
     labels = [wrapped(figure, label, style.LEGEND_SIZE, room - handle_length) for label in labels]
@@ -135,7 +195,7 @@ def _add_legend(
             handles,
             labels,
             loc="outside upper center",
-            ncols=min(columns, len(labels)),
+            ncols=max(1, min(columns, len(labels))),
             title=wrapped(figure, title, style.TITLE_SIZE, room),
             title_fontsize=style.TITLE_SIZE,
         )

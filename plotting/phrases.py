@@ -78,9 +78,9 @@ def sentence(template: str, parts: Sequence[str]) -> str:
     return template.format(", ".join(present)) if present else ""
 
 
-def some(number: int, noun: str) -> str:
+def some(number: int, one: str, many: str | None = None) -> str:
     """A count, or nothing for none."""
-    return count(number, noun) if number else ""
+    return count(number, one, many) if number else ""
 
 
 def count(number: int, one: str, many: str | None = None) -> str:

@@ -105,7 +105,7 @@ def plan(
 
 def files(experiment: Experiment, stage: SecondStage) -> dict[str, bytes]:
     """The experiment: file name -> content."""
-    environment = json.loads(bytes(experiment.environment))
+    environment = dict(experiment.files["environment"])
     environment.pop("$schema", None)  # a path that leads nowhere from another folder
     return {
         ENVIRONMENT_FILE: _text(environment),

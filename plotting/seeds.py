@@ -26,19 +26,47 @@ def seed_curves(
     experiment: Experiment, setting: Setting, metric: Metric, bins: int
 ) -> tuple[SeedCurve, ...]:
     """Of the completed runs; one that lacks this kind of curve has an empty one."""
-    import numpy as np
-
-    empty = Curve(np.empty(0, np.int64), np.empty(0), math.nan, math.nan)
     total = experiment.total_timesteps
     return tuple(
         SeedCurve(
             run.number,
             run.seed,
-            read_curve(run, metric.kind, total, bins) if metric.kind in run.kinds else empty,
+            read_curve(run, metric.kind, total, bins) if metric.kind in run.kinds else _empty(),
         )
         for run in setting.runs
         if not run.diverged
     )
+
+
+@dataclass(frozen=True, slots=True)
+class RunCurve:
+    """One run, also one that diverged: its curve goes as far as it came."""
+
+    run: int
+    seed: int
+    diverged: bool
+    curve: Curve
+    score: float
+
+
+def run_curves(
+    experiment: Experiment, setting: Setting, metric: Metric, bins: int
+) -> tuple[RunCurve, ...]:
+    """Of all runs of a setting; the score of a diverged one is NaN, whatever it had reached."""
+    found = []
+    for run in setting.runs:
+        curve = _empty()
+        if metric.kind in run.kinds:
+            curve = read_curve(run, metric.kind, experiment.total_timesteps, bins)
+        score = math.nan if run.diverged else metric.score(curve)
+        found.append(RunCurve(run.number, run.seed, run.diverged, curve, score))
+    return tuple(found)
+
+
+def _empty() -> Curve:
+    import numpy as np
+
+    return Curve(np.empty(0, np.int64), np.empty(0), math.nan, math.nan)
 
 
 def tally(

@@ -5,76 +5,45 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-import click
-
 if not __package__:  # run as a script: import from the repository, not from this folder
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
 from plotting import command
+from plotting.kinds import Kind
 
 
-@command.named
-@command.data
-@command.output("settings")
-@command.metric
-@command.title
-@click.option("--width", type=command.WIDTH, help="Inches.  [default: 2.2 for each column]")
-@click.option(
-    "--height",
-    type=command.HEIGHT,
-    default=2.2,
-    show_default=True,
-    help="Inches, of each row of panels; legend and caption add their own.",
-)
-def main(
-    data: tuple[Path, ...],
-    output: Path,
-    metric: str | None,
-    title: str | None,
-    width: float | None,
-    height: float,
-) -> None:
+@command.figure("settings")
+@command.interval
+def main(options: command.Options, interval: Kind) -> None:
     """Draw how the score depends on each hyperparameter that a sweep varies.
 
     DATA are data.json files, or folders that hold one (made by combine.py); each begins a row of
     panels, one for every hyperparameter. Dots are settings. One line keeps the other
     hyperparameters at the best setting's values, the other re-tunes them for each value; both have
-    95% Student-t intervals over the seeds. The caption says what is missing or diverged.
+    intervals over the seeds. The caption says what is missing or diverged.
     """
-    command.write(output, lambda: _make(data, output, metric, title, width, height))
 
+    def make() -> dict[Path, bytes]:
+        from plotting.sensitivity_figure import draw, notes
+        from plotting.sensitivity_summary import summarize
+        from plotting.tables import line_table, setting_table
 
-def _make(
-    data: tuple[Path, ...],
-    output: Path,
-    metric_name: str | None,
-    title: str | None,
-    width: float | None,
-    height: float,
-) -> dict[Path, bytes]:
-    """The files to write: the figure and its two tables."""
-    from plotting.data_file import read_experiment
-    from plotting.labels import labels
-    from plotting.metric import pick_metric
-    from plotting.page import render
-    from plotting.sensitivity_figure import draw
-    from plotting.sensitivity_summary import summarize
-    from plotting.tables import line_table, setting_table
+        experiments, names, metric = options.experiments()
+        summaries = [
+            summarize(experiment, name, metric, interval)
+            for experiment, name in zip(experiments, names, strict=True)
+        ]
+        figure = draw(
+            summaries,
+            options.title_of(experiments),
+            options.width or options.style.panels_width,
+            options.height or 2.2,
+            caption=options.style.caption,
+        )
+        tables = {"": line_table(summaries), "_settings": setting_table(summaries)}
+        return options.files(figure, notes(summaries), tables)
 
-    experiments = [read_experiment(path) for path in data]
-    names = labels(experiments)
-    metric = pick_metric(metric_name, experiments)
-    summaries = [
-        summarize(experiment, name, metric)
-        for experiment, name in zip(experiments, names, strict=True)
-    ]
-    if title is None:
-        title = command.default_title(experiments)
-    return {
-        output: render(draw(summaries, title, width, height), output.suffix[1:]),
-        output.with_suffix(".csv"): line_table(summaries).encode(),
-        output.with_name(f"{output.stem}_settings.csv"): setting_table(summaries).encode(),
-    }
+    command.write(options.output, make)
 
 
 if __name__ == "__main__":

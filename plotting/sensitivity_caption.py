@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from plotting import style
 from plotting.inference import in_words
+from plotting.kinds import in_full
 from plotting.phrases import chosen_by, count, sentence, setting, some
 from plotting.sensitivity_summary import Score, Sensitivity
 from plotting.view import View
@@ -23,7 +24,7 @@ def general_note(summaries: Sequence[Sensitivity]) -> str:
     metric = summaries[0].metric
     sentences = [
         f"Score ({metric}): {_SCORES[metric.kind]}, averaged over {_PARTS[metric.suffix]}.",
-        "Dot: a setting, the mean over its seeds.",
+        f"Dot: a setting, the {in_full(summaries[0].kind)} over its seeds.",
     ]
     panels = [panel for each in summaries for panel in each.panels]
     if any(panel.has_neighbours for panel in panels):
@@ -44,7 +45,7 @@ def experiment_note(summary: Sensitivity, view: View) -> str:
     """The caption of one experiment, without its label."""
     best = setting(summary.choice.tally.setting, summary.params)
     sentences = [
-        f"{count(len(summary.scores), 'setting')}; {in_words(summary.seeds)}.",
+        f"{count(len(summary.scores), 'setting')}; {in_words(summary.seeds, summary.kind)}.",
         f"Star: {best}.",
         chosen_by(summary.choice, summary.metric, summary.stage),
         *_incomplete(summary, view),

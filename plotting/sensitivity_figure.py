@@ -27,12 +27,16 @@ _LINES: dict[str, dict[str, Any]] = {
     AT_BEST: {"color": style.PALETTE[0], "linestyle": (0, (2.2, 1.1)), "zorder": 4},
     TUNED: {"color": style.PALETTE[1], "linestyle": "-", "zorder": 3},
 }
-_GREY = "#707070"
 _LOOKS: dict[Look, dict[str, Any]] = {
-    "dot": {"marker": "o", "color": _GREY, "markeredgewidth": 0},
-    "hollow": {"marker": "o", "color": _GREY, "markerfacecolor": "none", "markeredgewidth": 0.7},
-    "below": {"marker": "v", "color": _GREY, "markeredgewidth": 0},
-    "cross": {"marker": "x", "color": "#B00020", "markeredgewidth": 0.9},
+    "dot": {"marker": "o", "color": style.GREY, "markeredgewidth": 0},
+    "hollow": {
+        "marker": "o",
+        "color": style.GREY,
+        "markerfacecolor": "none",
+        "markeredgewidth": 0.7,
+    },
+    "below": {"marker": "v", "color": style.GREY, "markeredgewidth": 0},
+    "cross": {"marker": "x", "color": style.ALARM, "markeredgewidth": 0.9},
 }
 _LOOK_NAMES: dict[Look, str] = {
     "dot": "a setting",
@@ -52,13 +56,16 @@ _STAR: dict[str, Any] = {
 
 
 def draw(
-    summaries: Sequence[Sensitivity], title: str, width: float | None = None, height: float = 2.2
+    summaries: Sequence[Sensitivity],
+    title: str,
+    width: float | None = None,
+    height: float = 2.2,
+    *,
+    caption: bool = True,
 ) -> Figure:
     """Each experiment's panels in rows of `height` inches, and what legend and caption need."""
     columns = _columns([len(each.panels) for each in summaries], width)
     drawn = [(each, view_of(each)) for each in summaries]
-    notes = [page.Note(experiment_note(each, view), each.label) for each, view in drawn]
-    notes.append(page.Note(general_note(summaries)))
     with page.styled():
         rows = sum(_rows(each, columns) for each in summaries)
         figure = page.new_figure(width or max(NARROWEST_PAGE, columns * PANEL_WIDTH), rows * height)
@@ -66,9 +73,17 @@ def draw(
         views = {summary.label: view for summary, view in drawn}
         for axes, summary, panel in panels:
             _draw_panel(axes, summary, panel, views[summary.label])
-        page.add_texts(figure, title, *_legend(drawn), notes)
+        page.add_texts(figure, title, *_legend(drawn), notes(summaries) if caption else ())
         _label_panels(figure, panels)
         return figure
+
+
+def notes(summaries: Sequence[Sensitivity]) -> list[page.Note]:
+    """The caption."""
+    return [
+        *(page.Note(experiment_note(each, view_of(each)), each.label) for each in summaries),
+        page.Note(general_note(summaries)),
+    ]
 
 
 def _columns(panels: Sequence[int], width: float | None) -> int:

@@ -10,6 +10,7 @@ from typing import Any
 from plotting.data_file import BadInput, Experiment
 from plotting.hyperparameters import Axis, varied_axes
 from plotting.inference import interval
+from plotting.kinds import Kind
 from plotting.metric import Metric
 from plotting.second_stage import SecondStage, stage_of
 from plotting.seeds import no_score, seed_curves, tally, varied
@@ -59,6 +60,7 @@ class Sensitivity:
     seeds: runs of a setting that misses none.
     not_tried: combinations of the values that no setting has; None where values are no grid.
     stage: the second stage that these runs are.
+    kind: what is estimated over the seeds.
     """
 
     label: str
@@ -72,6 +74,7 @@ class Sensitivity:
     seeds: int
     not_tried: int | None
     stage: SecondStage | None
+    kind: Kind
 
     @property
     def on_lines(self) -> tuple[Score, ...]:
@@ -81,7 +84,9 @@ class Sensitivity:
         return tuple(self.scores[k] for k in sorted(drawn))
 
 
-def summarize(experiment: Experiment, label: str, metric: Metric) -> Sensitivity:
+def summarize(
+    experiment: Experiment, label: str, metric: Metric, kind: Kind = "mean-t"
+) -> Sensitivity:
     """Chooses the best setting and looks from it along each hyperparameter."""
     axes = varied_axes(experiment)
     if not axes:
@@ -103,7 +108,7 @@ def summarize(experiment: Experiment, label: str, metric: Metric) -> Sensitivity
         env_name=experiment.env_name,
         metric=metric,
         choice=choice,
-        scores=_scores(tallies),
+        scores=scores_of(tallies, kind),
         best=best,
         params=varied(experiment, choice.tally.setting),
         panels=tuple(
@@ -113,15 +118,18 @@ def summarize(experiment: Experiment, label: str, metric: Metric) -> Sensitivity
         seeds=len(experiment.run_numbers),
         not_tried=_not_tried(axes, combinations),
         stage=stage_of(experiment),
+        kind=kind,
     )
 
 
-def _scores(tallies: Sequence[Tally]) -> tuple[Score, ...]:
+def scores_of(tallies: Sequence[Tally], kind: Kind = "mean-t") -> tuple[Score, ...]:
+    """The estimate and interval of each setting."""
     import numpy as np
 
     runs = max(len(each.scores) for each in tallies)
     padded = [(*each.scores, *[math.nan] * (runs - len(each.scores))) for each in tallies]
-    found = interval(np.array(padded).T, diverged="exclude")
+    rng = np.random.default_rng(0)
+    found = interval(np.array(padded).T, kind, diverged="exclude", rng=rng)
     numbers = (found.estimate.tolist(), found.low.tolist(), found.high.tolist())
     return tuple(Score(*row) for row in zip(tallies, *numbers, strict=True))
 

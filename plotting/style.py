@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -13,6 +15,9 @@ if TYPE_CHECKING:
 #: Okabe and Ito's palette, told apart by colour-blind readers; its yellow is too faint for lines.
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
 REFERENCE = "#666666"  # of what others report
+GREY = "#707070"  # of what stands back
+ALARM = "#B00020"  # of what diverged
+MAP = "viridis"  # of scores: as bright as they are high, also in grey
 DASHES = ("-", (0, (5, 1.5)), (0, (1, 1)))  # beyond the palette, the same colours dashed
 
 SCORE_LABELS = {
@@ -49,8 +54,31 @@ RC: dict[RcKeyType, Any] = {
     "text.parse_math": False,  # a name may hold a $
     "pdf.fonttype": 42,  # embedded TrueType, as journals ask
     "svg.hashsalt": "rl-sweep",  # the same element names every time
-    "figure.dpi": 300,
+    "figure.dpi": 200,
     "text.hinting": "none",  # else widths would differ between what is measured and what is drawn
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Style:
+    """Where a figure is for: inches of its plot, and whether its caption is part of it.
+
+    Letters have the same size everywhere, so a narrower plot is one that is shown larger.
+    panels_width: of a figure of panels; None for as many side by side as there are, up to 4.
+    """
+
+    width: float
+    height: float
+    dpi: int
+    caption: bool = True
+    panels_width: float | None = None
+
+
+#: paper: a column of a page, unscaled; talk: half a slide or all of it; web: a page to scroll.
+STYLES = {
+    "paper": Style(3.4, 2.2, 300, panels_width=3.4),
+    "talk": Style(4.0, 2.5, 300, caption=False, panels_width=5.2),
+    "web": Style(5.0, 2.8, 200),
 }
 
 #: Per format: leave the date out, so that equal figures are equal files.
@@ -143,3 +171,11 @@ def _fitting_pieces(word: str, width: float, measure: Measure, bold: bool) -> li
         pieces.append(word[:cut])
         word = word[cut:]
     return [*pieces, word]
+
+
+def rounded(value: float, span: float) -> str:
+    """A score to three digits of the range that it stands in."""
+    digits = max(0, 2 - math.floor(math.log10(span))) if span > 0 else 3
+    if abs(value) >= 1e4:
+        return short_number(float(f"{value:.3g}"), 1e3)
+    return f"{value:.{min(digits, 6)}f}".replace("-", "\N{MINUS SIGN}")

@@ -8,6 +8,7 @@ import math
 from collections.abc import Iterable, Sequence
 
 from plotting.curve_summary import Summary
+from plotting.kinds import Kind, statistic
 from plotting.phrases import value
 from plotting.sensitivity_summary import Sensitivity
 
@@ -24,7 +25,7 @@ SETTING_COLUMNS = (
 )
 
 
-def mean_table(summaries: Iterable[Summary]) -> str:
+def mean_table(summaries: Sequence[Summary]) -> str:
     """One row a point of a mean line. `low` and `high` are empty where there is no interval."""
     rows = []
     for each in summaries:
@@ -37,10 +38,10 @@ def mean_table(summaries: Iterable[Summary]) -> str:
             strict=True,
         )
         rows += [(each.label, each.choice.tally.setting, *row) for row in numbers]
-    return _csv(MEAN_COLUMNS, rows)
+    return as_csv(_named(MEAN_COLUMNS, [each.kind for each in summaries]), rows)
 
 
-def seed_table(summaries: Iterable[Summary]) -> str:
+def seed_table(summaries: Sequence[Summary]) -> str:
     """One row a point of a seed's line, for all seeds of the drawn settings."""
     rows = [
         (each.label, each.choice.tally.setting, seed.run, seed.seed, timestep, value)
@@ -51,10 +52,10 @@ def seed_table(summaries: Iterable[Summary]) -> str:
         )
         if not math.isnan(value)
     ]
-    return _csv(SEED_COLUMNS, rows)
+    return as_csv(SEED_COLUMNS, rows)
 
 
-def line_table(summaries: Iterable[Sensitivity]) -> str:
+def line_table(summaries: Sequence[Sensitivity]) -> str:
     """One row a point of a line. Numbers are empty where no run has a score, or no setting is."""
     rows: list[tuple[object, ...]] = []
     for each in summaries:
@@ -68,10 +69,10 @@ def line_table(summaries: Iterable[Sensitivity]) -> str:
                     score = each.scores[k]
                     numbers = (score.mean, score.low, score.high, score.tally.scored)
                     rows.append((*point, score.tally.setting, *numbers))
-    return _csv(LINE_COLUMNS, rows)
+    return as_csv(_named(LINE_COLUMNS, [each.kind for each in summaries]), rows)
 
 
-def setting_table(summaries: Iterable[Sensitivity]) -> str:
+def setting_table(summaries: Sequence[Sensitivity]) -> str:
     """One row a dot: every setting in the panel of every hyperparameter."""
     rows = []
     for each in summaries:
@@ -82,13 +83,20 @@ def setting_table(summaries: Iterable[Sensitivity]) -> str:
                 of_panel = (each.label, axis.name, value(axis.values[place]))
                 counts = (tally.scored, tally.diverged, tally.missing)
                 rows.append((*of_panel, tally.setting, int(k == each.best), score.mean, *counts))
-    return _csv(SETTING_COLUMNS, rows)
+    return as_csv(_named(SETTING_COLUMNS, [each.kind for each in summaries]), rows)
 
 
-def _csv(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+def _named(columns: Sequence[str], kinds: Sequence[Kind]) -> list[str]:
+    """The column of the mean is named after what is estimated instead."""
+    (name,) = {statistic(kind) for kind in kinds}
+    return [name if column == "mean" else column for column in columns]
+
+
+def as_csv(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """A table; NaN becomes nothing."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(columns)
     for row in rows:
-        writer.writerow(["" if cell != cell else cell for cell in row])  # NaN is no number
+        writer.writerow(["" if cell != cell else cell for cell in row])
     return text.getvalue()
