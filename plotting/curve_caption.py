@@ -40,7 +40,7 @@ def experiment_note(summary: Summary) -> str:
     sentences = [
         f"{setting(summary.choice.tally.setting, summary.params)}; {_interval(summary)}.",
         chosen_by(summary.choice, summary.metric, summary.stage),
-        *_left_out(summary),
+        *left_out(summary),
     ]
     return " ".join(sentence for sentence in sentences if sentence)
 
@@ -65,7 +65,7 @@ def _interval(summary: Summary) -> str:
     return text
 
 
-def _left_out(summary: Summary) -> list[str]:
+def left_out(summary: Summary) -> list[str]:
     """Everything that is not in the drawing although it was, or should have been, run."""
     tally = summary.choice.tally
     here = [

@@ -64,6 +64,22 @@ class _RewardFields(msgspec.Struct):
     metrics: _Metrics
 
 
+class _TimeFields(msgspec.Struct):
+    train_time: float
+
+
+class Machine(msgspec.Struct, frozen=True, order=True):
+    """What a run was trained on, and with how many others in its process."""
+
+    cpu: str = "an unknown processor"
+    device: str = "cpu"
+    batch_size: int = 1
+
+
+class _MachineFields(msgspec.Struct):
+    provenance: Machine = Machine()
+
+
 class _Setting(msgspec.Struct):
     agent_params: dict[str, Any]
     runs: list[msgspec.Raw]
@@ -265,6 +281,16 @@ def read_curve(run: Run, kind: Kind, total_timesteps: int, bins: int) -> Curve:
         raise BadInput(f"{run.where} has no metrics.mean_reward")
     _same_length(run, "metrics.mean_reward.value", series.value, series.timestep)
     return point_curve(_increasing(run, series.timestep), series.value, total_timesteps)
+
+
+def read_train_time(run: Run) -> float:
+    """Seconds that training took, without evaluations."""
+    return _decode(run.content, _TimeFields, run.where).train_time
+
+
+def read_machine(run: Run) -> Machine:
+    """From the run's provenance."""
+    return _decode(run.content, _MachineFields, run.where).provenance
 
 
 def _same_length(run: Run, name: str, values: list[Any], positions: list[int]) -> None:

@@ -212,9 +212,10 @@ def notes(maps: Sequence[Map]) -> list[page.Note]:
         "mean": "the mean over all settings with these two values",
     }[first.rest]
     general = (
-        f"Score: {first.of.metric}. Cell: {how}; n: runs with a score, of all settings of the "
-        "cell. Hatched: no run with a score."
+        f"Score: {first.of.metric}. Cell: {how}; n: runs with a score, of all settings of the cell."
     )
+    if any(math.isnan(cell.score) for each in maps for row in each.cells for cell in row):
+        general += " Hatched: no run with a score."
     return [*(page.Note(_note(each), each.of.label) for each in maps), page.Note(general)]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import itertools
+import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -120,7 +121,8 @@ def label_directly(
     figure = axes.get_figure(root=True)
     assert figure is not None
     measure = text_measure(figure, style.LEGEND_SIZE)
-    if max(measure(name, False) for _, _, name in ends) > 0.25 * width * POINTS_PER_INCH:
+    widest = max((measure(name, False) for _, _, name in ends), default=math.inf)
+    if widest > 0.25 * width * POINTS_PER_INCH or any(math.isnan(y) for y, _, _ in ends):
         return False
     low, high = axes.get_ylim()
     points = sorted((y - low) / (high - low) * 0.8 * height * POINTS_PER_INCH for y, _, _ in ends)

@@ -73,7 +73,10 @@ def _draw_lines(figure: Figure, axes: Axes, of: Settings) -> None:
 
     means = of.means
     known = [mean for mean in means if not math.isnan(mean)]
-    norm = Normalize(min(known), max(known))
+    low, span = min(known), (max(known) - min(known)) or 1.0
+    # the colour bar stands beside the last axis and has its scale
+    bottom, top = _BOTTOM - 0.03, 1.08
+    norm = Normalize(low + bottom * span, low + top * span)
     shades = colormaps[style.MAP]
     order = sorted(range(len(means)), key=lambda k: -math.inf if means[k] != means[k] else means[k])
     ranks = [0] * len(means)
@@ -83,7 +86,7 @@ def _draw_lines(figure: Figure, axes: Axes, of: Settings) -> None:
     faint = 0.75 if len(means) <= 60 else 0.4
     for k in order:
         scored = not math.isnan(means[k])
-        level = (means[k] - norm.vmin) / ((norm.vmax - norm.vmin) or 1.0) if scored else _BOTTOM
+        level = (means[k] - low) / span if scored else _BOTTOM
         how: dict[str, Any] = {"color": shades(norm(means[k])), "linewidth": 0.9, "alpha": faint}
         if not scored:
             how = _LOST
@@ -94,7 +97,7 @@ def _draw_lines(figure: Figure, axes: Axes, of: Settings) -> None:
     for x in range(len(of.axes) + 1):
         axes.axvline(x, color="black", linewidth=0.7, zorder=3)
     axes.set_xlim(-0.02, len(of.axes) + 0.02)
-    axes.set_ylim(_BOTTOM - 0.03, 1.08)
+    axes.set_ylim(bottom, top)
     axes.grid(visible=False)
     axes.set_yticks([])
     for side in axes.spines.values():

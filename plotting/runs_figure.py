@@ -136,12 +136,12 @@ def _mark_end(axes: Axes, run: RunCurve) -> None:
         axes.plot(0.0, 0.04, transform=axes.transAxes, clip_on=False, **how)
 
 
-def _legend(summaries: Sequence[Runs]) -> tuple[list[Any], list[str]]:
+def _legend(summaries: Sequence[Runs], direct: bool) -> tuple[list[Any], list[str]]:
     from matplotlib.lines import Line2D
 
     handles, labels = [], []
     for name, position in sorted(_NAMED.items(), key=lambda pair: -pair[1]):
-        if any(name in each.named for each in summaries):
+        if not direct and any(name in each.named for each in summaries):
             seeds = [_seed(each, name) for each in summaries if name in each.named]
             handles.append(Line2D([], [], color=style.PALETTE[position], linewidth=1.3))
             labels.append(f"{name} score ({', '.join(seeds)})" if len(seeds) == 1 else name)
