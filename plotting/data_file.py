@@ -65,7 +65,7 @@ class _RewardFields(msgspec.Struct):
 
 
 class _TimeFields(msgspec.Struct):
-    train_time: float
+    train_time: float = 0.0
 
 
 class Machine(msgspec.Struct, frozen=True, order=True):

@@ -154,7 +154,7 @@ def _draw_map(figure: Figure, axes: Axes, of: Map) -> None:
     axes.set_xlabel(of.across.name)
     axes.set_ylabel(of.down.name)
     bar = figure.colorbar(image, ax=axes, pad=0.02, fraction=0.06, use_gridspec=False)
-    bar.outline.set_visible(False)  # type: ignore[operator]
+    bar.outline.set_visible(False)
     metric = of.of.metric
     bar.set_label(f"{metric.suffix} {style.SCORE_LABELS[metric.kind]}", fontsize=style.TICK_SIZE)
 
@@ -240,11 +240,20 @@ def table(maps: Sequence[Map]) -> str:
     for each in maps:
         for y, row in enumerate(each.cells):
             for x, cell in enumerate(row):
-                values = (each.across.name, value(each.across.values[x]))
-                values += (each.down.name, value(each.down.values[y]))
+                column = (each.across.name, value(each.across.values[x]))
+                line = (each.down.name, value(each.down.values[y]))
                 number = "" if cell.setting is None else cell.setting
                 counts = (cell.runs, cell.diverged, cell.missing, each.of.kind_of_seeds)
                 rows.append(
-                    (each.of.label, *values, each.rest, cell.score, number, cell.settings, *counts)
+                    (
+                        each.of.label,
+                        *column,
+                        *line,
+                        each.rest,
+                        cell.score,
+                        number,
+                        cell.settings,
+                        *counts,
+                    )
                 )
     return as_csv((*COLUMNS, *LAST_COLUMNS), rows)

@@ -105,7 +105,7 @@ def _draw_lines(figure: Figure, axes: Axes, of: Settings) -> None:
     bar = figure.colorbar(
         ScalarMappable(norm, shades), ax=axes, pad=0.01, fraction=0.04, use_gridspec=False
     )
-    bar.outline.set_visible(False)  # type: ignore[operator]
+    bar.outline.set_visible(False)
     bar.set_label(
         f"{of.metric.suffix} {style.SCORE_LABELS[of.metric.kind]}", fontsize=style.TICK_SIZE
     )
@@ -181,5 +181,5 @@ def table(found: Sequence[Settings]) -> str:
             counts = (of.scored, of.diverged, of.missing, each.kind_of_seeds)
             columns = [values.get(name, "") for name in names]
             rows.append((each.label, of.setting, *columns, mean, *counts, int(k == each.best)))
-    columns = ("experiment", "setting", *names, "mean", "n", "diverged", "missing", "seeds", "best")
-    return as_csv(columns, rows)
+    head = ("experiment", "setting", *names, "mean", "n", "diverged", "missing", "seeds", "best")
+    return as_csv(head, rows)

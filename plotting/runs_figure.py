@@ -103,8 +103,24 @@ def draw(
             if position < len(summaries) - 1:
                 axes.set_xlabel("")
             page.number_scores(axes)
-        page.add_texts(figure, title, *_legend(summaries), notes(summaries) if form.caption else ())
+        direct = len(summaries) == 1 and page.label_directly(
+            figure.axes[0], _ends(summaries[0]), width, height
+        )
+        handles, labels = _legend(summaries, direct)
+        page.add_texts(figure, title, handles, labels, notes(summaries) if form.caption else ())
         return figure
+
+
+def _ends(of: Runs) -> list[tuple[float, str, str]]:
+    """Where the named runs end, their colours and names."""
+    return [
+        (
+            float(of.runs[place].curve.value[-1]),
+            style.PALETTE[_NAMED[name]],
+            f"{name} ({_seed(of, name)})",
+        )
+        for name, place in of.named.items()
+    ]
 
 
 def _draw_runs(axes: Axes, summary: Runs) -> None:

@@ -68,8 +68,9 @@ def effects(axes: Sequence[Axis], scores: Floats) -> list[Effect]:
     means = _means(scores)
     full = is_full_grid(axes, means.tolist())
     names, found = _shares(axes, means, full)
-    left_out = [np.delete(scores, seed, axis=1) for seed in range(scores.shape[1])]
-    low, high = _jackknife(found, [_shares(axes, _means(each), full)[1] for each in left_out])
+    seeds = range(scores.shape[1]) if scores.shape[1] > 1 else ()
+    left_out = [_means(np.delete(scores, seed, axis=1)) for seed in seeds]
+    low, high = _jackknife(found, [_shares(axes, each, full)[1] for each in left_out])
     chance = _by_chance(axes, scores, names)
     order = sorted(range(len(names)), key=lambda k: (not names[k], -found[k]))
     return [
@@ -155,6 +156,8 @@ def _squares(scores: Floats) -> float:
 
 def _between(scores: Floats, group: Ints) -> float:
     """Squared deviations of the groups' means, each as often as the group has settings."""
+    if not scores.size:
+        return 0.0
     counts = np.bincount(group)
     sums = np.bincount(group, weights=scores - scores.mean())
     return float((sums[counts > 0] ** 2 / counts[counts > 0]).sum())

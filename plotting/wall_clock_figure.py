@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from plotting import page, style
 from plotting.curve_caption import general_note, left_out
@@ -113,7 +113,7 @@ def draw(
         return figure
 
 
-def _draw_one(axes: Axes, of: Timed, size: float, colour: str, dashes: object) -> None:
+def _draw_one(axes: Axes, of: Timed, size: float, colour: str, dashes: Any) -> None:
     if len(of.seeds) > 1:
         for seconds, values in of.seeds:
             axes.plot(seconds / size, values, color=colour, linewidth=0.5, alpha=0.35)
@@ -122,7 +122,7 @@ def _draw_one(axes: Axes, of: Timed, size: float, colour: str, dashes: object) -
         of.seconds / size,
         of.mean,
         color=colour,
-        linestyle=dashes,  # type: ignore[arg-type]
+        linestyle=dashes,
         linewidth=1.6,
         label=of.curve.label,
         zorder=3,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -31,3 +32,9 @@ def refusal(result: Result) -> str:
     lines = result.stderr.strip().splitlines()
     assert len(lines) == 1, result.stderr
     return re.sub("^Error: ", "", lines[0])
+
+
+def read_table(path: str | Path) -> list[dict[str, str]]:
+    """The rows of a CSV file."""
+    with Path(path).open() as file:
+        return list(csv.DictReader(file))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import shlex
 import subprocess
@@ -11,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
-from commands import runner
+from commands import read_table, runner
 from learning_curve_data import Tree, flat_run, make_tree, write_tree
 from sensitivity_data import grid, sweep
 from sweep_runs import ROOT, run_main, write_files
@@ -31,11 +30,6 @@ def _refusal(*words: object) -> str:
     result = _choose(*words)
     assert result.exit_code == 2, result.output
     return result.stderr.strip().splitlines()[-1].removeprefix("Error: ")
-
-
-def _rows(path: Path) -> list[dict[str, str]]:
-    with path.open() as file:
-        return list(csv.DictReader(file))
 
 
 SETTINGS = grid({"lr": [0.1, 0.2, 0.3], "decay": [0.5, 0.9]})
@@ -81,7 +75,7 @@ def test_the_best_setting_with_its_interval_and_those_that_may_be_as_good(data: 
 def test_all_settings_are_in_the_table_and_say_which_seeds_they_are_from(data: Path) -> None:
     result = _choose(data, "-o", "out/all.csv")
     assert result.exit_code == 0, result.output
-    rows = _rows(Path("out/all.csv"))
+    rows = read_table(Path("out/all.csv"))
     assert sorted(int(row["setting"]) for row in rows) == [0, 1, 2, 3, 4, 5]
     assert {(row["seeds"], row["seed_numbers"]) for row in rows} == {("selection", "1000-1003")}
     assert [row["best"] for row in rows] == ["1", "0", "0", "0", "0", "0"]
@@ -96,7 +90,7 @@ def test_settings_that_cannot_be_compared_are_in_the_table_but_cannot_win(tmp_pa
     path = write_tree(tmp_path, make_tree(runs))
     result = _choose(path, "-o", tmp_path / "all.csv")
     assert "not compared: 1 setting with runs missing, diverged or without" in result.stdout
-    compared, other = _rows(tmp_path / "all.csv")
+    compared, other = read_table(tmp_path / "all.csv")
     assert (compared["setting"], compared["p_best"]) == ("0", "1.0")
     assert (other["setting"], other["mean"], other["p_best"]) == ("1", "50.0", "")
     assert (other["diverged"], other["may_be_best"]) == ("1", "0")
@@ -153,7 +147,7 @@ def test_scores_of_fresh_seeds_are_marked_beside_those_of_the_first_stage(data: 
     )
     rows = [
         (row["setting"], row["seeds"], row["seed_numbers"], row["mean"])
-        for row in _rows(Path("final.csv"))
+        for row in read_table(Path("final.csv"))
     ]
     assert rows == [
         ("0", "fresh", "2000-2002", "7.0"),

@@ -24,7 +24,14 @@ def data(tmp_path: Path) -> Path:
 # How they start
 
 
-@pytest.mark.parametrize("name", SECOND_TABLE)
+@pytest.mark.parametrize(
+    "name",
+    [
+        *SECOND_TABLE,
+        *("choose", "individual_runs", "heat_map", "distribution", "parallel_coordinates"),
+        *("importance", "wall_clock", "performance_profile"),
+    ],
+)
 def test_help_needs_neither_numpy_nor_matplotlib(name: str) -> None:
     program = (
         "import sys; sys.argv = ['x', '--help']; import runpy\n"

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from plotting.curves import bin_edges, point_curve, stack, train_curve
+from plotting.curves import bin_edges, point_curve, smoothed, stack, train_curve
 
 nan = math.nan
 
@@ -119,3 +119,22 @@ def test_seeds_measured_at_different_timesteps_are_interpolated_inside_their_ran
     np.testing.assert_allclose(values, [[0, 10, 20, nan], [nan, 1, 2, 3]])
     assert not as_measured
     assert stack([first, first])[2]
+
+
+@given(episodes=episodes, window=st.integers(1, 300))
+def test_smoothing_agrees_with_the_timestep_by_timestep_definition(
+    episodes: list[tuple[float, int]], window: int
+) -> None:
+    values, steps = zip(*episodes, strict=True)
+    per_timestep = np.repeat(values, steps)
+    at = np.cumsum(steps)
+    found = smoothed(point_curve(at.tolist(), values, int(at[-1])), window)
+    slow = [per_timestep[max(0, end - window) : end].mean() for end in at]
+    np.testing.assert_allclose(found.value, slow, atol=1e-7)
+
+
+def test_smoothing_leaves_out_what_is_unknown_and_keeps_what_was_before_training() -> None:
+    curve = smoothed(point_curve([0, 10, 20, 30], [9.0, 1.0, nan, 4.0], 30), 20)
+    np.testing.assert_allclose(curve.value, [9.0, 1.0, 1.0, 4.0])
+    alone = smoothed(point_curve([10, 20], [1.0, nan], 30), 10)
+    np.testing.assert_allclose(alone.value, [1.0, nan])
