@@ -12,7 +12,7 @@ if not __package__:  # run as a script: import from the repository, not from thi
 
 from plotting import command
 from plotting.kinds import Kind
-from plotting.references import Reference, parse_references
+from plotting.references import REFERENCE, Reference
 
 
 @command.figure("seeds")
@@ -29,8 +29,8 @@ from plotting.references import Reference, parse_references
 @click.option(
     "--reference",
     "references",
+    type=REFERENCE,
     multiple=True,
-    callback=parse_references,
     metavar="NAME=SCORE[:SCORE]",
     help="A score from elsewhere, or a range, as a line or a band: 'published=9000:12000'.",
 )
