@@ -208,7 +208,7 @@ def test_students_interval_covers_the_true_mean_in_95_percent_of_experiments(see
 
 def _documented() -> list[tuple[str, Kind, int, float]]:
     """The cells of the page's table of coverage."""
-    text = PAGE.read_text().partition("## What the intervals cover")[2]
+    text = PAGE.read_text().partition("## What the intervals cover")[2].partition("\n## ")[0]
     rows = re.findall(r"^\| (\d+) \|(.*)\|$", text, re.MULTILINE)
     kinds: tuple[Kind, ...] = ("mean-t", "mean-percentile")
     cells = []

@@ -135,6 +135,20 @@ def test_no_text_leaves_the_figure_and_none_covers_the_plot(tmp_path: Path) -> N
         assert max(box.y1 for box in boxes) <= plot.y0 + 1
 
 
+@pytest.mark.parametrize(("second", "direct"), [(5.0, True), (0.1, False)])
+def test_lines_are_named_at_their_ends_where_the_names_fit(
+    tmp_path: Path, second: float, direct: bool
+) -> None:
+    paths = [
+        write_tree(tmp_path / name, make_tree({0: [flat_run(0, score)]}, agent_name=name))
+        for name, score in (("low", 0.0), ("high", second), ("top", 9.0))
+    ]
+    figure = draw_figure(_summaries(paths, "train-mean"), "")
+    names = [text.get_text() for text in figure.axes[0].texts]
+    assert names == (["low", "high", "top"] if direct else [])
+    assert bool(figure.legends) != direct
+
+
 @pytest.mark.parametrize(("seeds", "lines"), [(1, 1), (2, 3), (30, 31), (31, 4)])
 def test_every_seed_is_a_thin_line_up_to_thirty(tmp_path: Path, seeds: int, lines: int) -> None:
     path = write_tree(tmp_path, make_tree({0: [flat_run(k, float(k)) for k in range(seeds)]}))
