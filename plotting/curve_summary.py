@@ -65,14 +65,32 @@ def summarize(
     smooth: int | None = None,
 ) -> Summary:
     """Chooses the setting (or takes `setting`) and averages its runs, each smoothed before."""
-    import numpy as np
-
     curves = {
         each.number: seed_curves(experiment, each, metric, bins) for each in experiment.settings
     }
     tallies = [tally(experiment, each, curves[each.number], metric) for each in experiment.settings]
     choice = choose_setting(experiment, tallies, metric, setting)
     chosen = curves[choice.tally.setting]
+    return average(experiment, label, metric, choice, tallies, chosen, kind, smooth)
+
+
+def average(
+    experiment: Experiment,
+    label: str,
+    metric: Metric,
+    choice: Choice,
+    tallies: Sequence[Tally],
+    chosen: Sequence[SeedCurve],
+    kind: Kind = "mean-t",
+    smooth: int | None = None,
+) -> Summary:
+    """The estimate over the seeds of one setting, whose curves are `chosen`.
+
+    Args:
+        tallies: of all settings.
+    """
+    import numpy as np
+
     seeds = tuple(each for each in chosen if np.isfinite(each.curve.value).any())
     if not seeds:
         raise BadInput(

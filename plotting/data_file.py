@@ -80,6 +80,12 @@ class _MachineFields(msgspec.Struct):
     provenance: Machine = Machine()
 
 
+class _AllFields(_TrainFields, kw_only=True):
+    eval_episode_rewards: list[list[float]] = []
+    timesteps_at_eval: list[int] = []
+    metrics: _Metrics = msgspec.field(default_factory=_Metrics)
+
+
 class _Setting(msgspec.Struct):
     agent_params: dict[str, Any]
     runs: list[msgspec.Raw]
@@ -258,25 +264,55 @@ def _entries(flat_list: msgspec.Raw) -> int:
 
 def read_curve(run: Run, kind: Kind, total_timesteps: int, bins: int) -> Curve:
     """The curve of a run that has one of this kind, on an axis of `total_timesteps`."""
-    from plotting.curves import point_curve, train_curve
-
     if kind == "train":
         train = _decode(run.content, _TrainFields, run.where)
-        ended = len(train.train_episode_steps) - train.last_episode_unfinished
-        returns = train.train_episode_rewards
-        _same_length(run, "train_episode_rewards", returns, train.train_episode_steps)
-        steps = train.train_episode_steps[:ended]
-        return train_curve(returns[:ended], steps, total_timesteps, bins)
+        return _train_curve(run, train, total_timesteps, bins)
     if kind == "eval":
         evaluation = _decode(run.content, _EvalFields, run.where)
-        at = evaluation.timesteps_at_eval
-        _same_length(run, "eval_episode_rewards", evaluation.eval_episode_rewards, at)
-        returns = [
-            sum(episodes) / len(episodes) if episodes else float("nan")
-            for episodes in evaluation.eval_episode_rewards
-        ]
-        return point_curve(_increasing(run, at), returns, total_timesteps)
-    series = _decode(run.content, _RewardFields, run.where).metrics.mean_reward
+        return _eval_curve(run, evaluation, total_timesteps)
+    metrics = _decode(run.content, _RewardFields, run.where).metrics
+    return _reward_curve(run, metrics, total_timesteps)
+
+
+def read_curves(run: Run, total_timesteps: int, bins: int) -> dict[Kind, Curve]:
+    """All curves that a run has, decoded at once."""
+    fields = _decode(run.content, _AllFields, run.where)
+    curves: dict[Kind, Curve] = {}
+    if "eval" in run.kinds:
+        curves["eval"] = _eval_curve(run, fields, total_timesteps)
+    if "train" in run.kinds:
+        curves["train"] = _train_curve(run, fields, total_timesteps, bins)
+    if "reward" in run.kinds:
+        curves["reward"] = _reward_curve(run, fields.metrics, total_timesteps)
+    return curves
+
+
+def _train_curve(run: Run, train: _TrainFields, total_timesteps: int, bins: int) -> Curve:
+    from plotting.curves import train_curve
+
+    ended = len(train.train_episode_steps) - train.last_episode_unfinished
+    returns = train.train_episode_rewards
+    _same_length(run, "train_episode_rewards", returns, train.train_episode_steps)
+    steps = train.train_episode_steps[:ended]
+    return train_curve(returns[:ended], steps, total_timesteps, bins)
+
+
+def _eval_curve(run: Run, evaluation: _EvalFields | _AllFields, total_timesteps: int) -> Curve:
+    from plotting.curves import point_curve
+
+    at = evaluation.timesteps_at_eval
+    _same_length(run, "eval_episode_rewards", evaluation.eval_episode_rewards, at)
+    returns = [
+        sum(episodes) / len(episodes) if episodes else float("nan")
+        for episodes in evaluation.eval_episode_rewards
+    ]
+    return point_curve(_increasing(run, at), returns, total_timesteps)
+
+
+def _reward_curve(run: Run, metrics: _Metrics, total_timesteps: int) -> Curve:
+    from plotting.curves import point_curve
+
+    series = metrics.mean_reward
     if series is None:
         raise BadInput(f"{run.where} has no metrics.mean_reward")
     _same_length(run, "metrics.mean_reward.value", series.value, series.timestep)

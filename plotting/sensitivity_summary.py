@@ -101,6 +101,19 @@ def summarize(
     choice = choose(tallies)
     if choice is None:
         raise no_score(experiment, metric)
+    return look_around(experiment, label, metric, axes, tallies, choice, kind)
+
+
+def look_around(
+    experiment: Experiment,
+    label: str,
+    metric: Metric,
+    axes: Sequence[Axis],
+    tallies: Sequence[Tally],
+    choice: Choice,
+    kind: Kind = "mean-t",
+) -> Sensitivity:
+    """From the chosen setting along each axis; the tallies are of all settings."""
     best = tallies.index(choice.tally)
     combinations = list(zip(*(axis.position for axis in axes), strict=True))
     return Sensitivity(

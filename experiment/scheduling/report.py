@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from experiment.scheduling import submission
@@ -61,18 +62,41 @@ def details(sweep: Sweep) -> Iterator[str]:
 
 def _ended(sweep: Sweep) -> Iterator[str]:
     """How the missing runs ended that were tried."""
+    for one in troubles(sweep):
+        yield f"  {len(one.indices):,} x {one.kind}{': ' if one.error else ''}{one.error}"
+        lines = one.log[-_EXAMPLE_LINES:]
+        which = f"{'index' if len(one.indices) == 1 else 'indices'} {brief(one.indices)}"
+        example = f"; the end of the log of {one.indices[0]}:" if lines else ""
+        yield f"    {which}{example}"
+        for line in lines:
+            yield f"      {line}"
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """Missing runs that ended in the same way.
+
+    Attributes:
+        log: what the first of them said.
+    """
+
+    kind: str
+    error: str
+    indices: list[int]
+    log: list[str]
+
+
+def troubles(sweep: Sweep) -> list[Trouble]:
+    """How the missing runs ended that were tried, the commonest first."""
     kinds: dict[tuple[str, str], list[int]] = {}
     for index in sorted([*sweep.to_send, *sweep.held_back]):
         history = sweep.histories.get(index)
         if history is not None and history.last not in ("", "saved", "locked"):
             kinds.setdefault((history.what, history.error or ""), []).append(index)
-    for (kind, error), indices in sorted(kinds.items(), key=lambda item: -len(item[1])):
-        yield f"  {len(indices):,} x {kind}{': ' if error else ''}{error}"
-        lines = log_of(sweep, indices[0])[-_EXAMPLE_LINES:]
-        which = f"{'index' if len(indices) == 1 else 'indices'} {brief(indices)}"
-        yield f"    {which}; the end of the log of {indices[0]}:" if lines else f"    {which}"
-        for line in lines:
-            yield f"      {line}"
+    return [
+        Trouble(kind, error, indices, log_of(sweep, indices[0]))
+        for (kind, error), indices in sorted(kinds.items(), key=lambda item: -len(item[1]))
+    ]
 
 
 def log_of(sweep: Sweep, index: int) -> list[str]:

@@ -178,15 +178,25 @@ def open_sweep(
                 "runs; take a part of them at a time with --indices"
             )
         wanted = range(runs * experiment.grid.size)
+    own, stale = sent_for(folder)
+    return Sweep(experiment, folder, wanted, own, stale)
+
+
+def sent_for(folder: ResultFolder) -> tuple[list[Submission], list[Submission]]:
+    """The submissions of a folder: of its configuration, and of files that were edited since.
+
+    Raises:
+        StorageError: one is damaged.
+    """
     own: list[Submission] = []
     stale: list[Submission] = []
     same: dict[tuple[bytes, bytes, int], bool] = {}  # most submissions have the same files
     for one in submission.all_of(folder.path):
         key = (*submission.files_of(one), one.seed_offset)
         if key not in same:
-            same[key] = _means(manifest, *key)
+            same[key] = _means(folder.manifest, *key)
         (own if same[key] else stale).append(one)
-    return Sweep(experiment, folder, wanted, own, stale)
+    return own, stale
 
 
 def _means(manifest: Manifest, environment: bytes, agent: bytes, seed_offset: int) -> bool:
