@@ -62,10 +62,11 @@ def window_mean(
     import numpy as np
 
     borders = np.concatenate(([0.0], ends))
-    length = np.diff(borders)
-    held = length > 0  # an evaluation at timestep 0 holds nowhere
-    borders = np.concatenate(([0.0], ends[held]))
-    integral = np.concatenate(([0.0], np.cumsum(values[held] * length[held])))
+    length = borders[1:] - borders[:-1]
+    if not length.all():  # an evaluation at timestep 0 holds nowhere
+        held = length > 0
+        borders, length, values = np.concatenate(([0.0], ends[held])), length[held], values[held]
+    integral = np.concatenate(([0.0], np.cumsum(values * length)))
     start, stop = np.minimum(start, borders[-1]), np.minimum(stop, borders[-1])
     covered = stop - start
     gained = np.interp(stop, borders, integral) - np.interp(start, borders, integral)

@@ -335,6 +335,6 @@ def _same_length(run: Run, name: str, values: list[Any], positions: list[int]) -
 
 
 def _increasing(run: Run, timesteps: list[int]) -> list[int]:
-    if any(later <= earlier for earlier, later in pairwise(timesteps)):
+    if timesteps != sorted(set(timesteps)):
         raise BadInput(f"{run.where}: the timesteps of its curve do not increase")
     return timesteps

@@ -26,12 +26,13 @@ def seed_curves(
     experiment: Experiment, setting: Setting, metric: Metric, bins: int
 ) -> tuple[SeedCurve, ...]:
     """Of the completed runs; one that lacks this kind of curve has an empty one."""
+    empty = empty_curve()
     total = experiment.total_timesteps
     return tuple(
         SeedCurve(
             run.number,
             run.seed,
-            read_curve(run, metric.kind, total, bins) if metric.kind in run.kinds else _empty(),
+            read_curve(run, metric.kind, total, bins) if metric.kind in run.kinds else empty,
         )
         for run in setting.runs
         if not run.diverged
@@ -55,7 +56,7 @@ def run_curves(
     """Of all runs of a setting; the score of a diverged one is NaN, whatever it had reached."""
     found = []
     for run in setting.runs:
-        curve = _empty()
+        curve = empty_curve()
         if metric.kind in run.kinds:
             curve = read_curve(run, metric.kind, experiment.total_timesteps, bins)
         score = math.nan if run.diverged else metric.score(curve)
@@ -63,7 +64,8 @@ def run_curves(
     return tuple(found)
 
 
-def _empty() -> Curve:
+def empty_curve() -> Curve:
+    """Of a run that has none."""
     import numpy as np
 
     return Curve(np.empty(0, np.int64), np.empty(0), math.nan, math.nan)
