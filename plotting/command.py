@@ -166,14 +166,19 @@ def figure(second_table: str = "") -> Callable[[Callable[..., None]], click.Comm
 
 
 def write(output: Path, make: Callable[[], dict[Path, bytes]]) -> None:
+    """Writes the figure `output` and its tables, or refuses in one sentence."""
+    _check_suffix(output)
+    write_files(make)
+
+
+def write_files(make: Callable[[], dict[Path, bytes]]) -> None:
     """Writes the files that `make` returns, or refuses in one sentence."""
     from plotting.data_file import BadInput
 
-    _check_suffix(output)
     try:
         files = make()
-        output.parent.mkdir(parents=True, exist_ok=True)
         for path, content in files.items():
+            path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content)
     except BadInput as error:
         raise Refused(str(error)) from None

@@ -138,6 +138,7 @@ class Experiment:
     """One data.json.
 
     total_timesteps: of its longest run.
+    run_numbers: every run that some setting has.
     lists: names of hyperparameters in the agent file's order, those of a zip group together.
     files: {"environment": the file, "agent": the file}.
     """
@@ -147,13 +148,9 @@ class Experiment:
     agent_name: str
     settings: tuple[Setting, ...]
     total_timesteps: int
+    run_numbers: frozenset[int]
     lists: tuple[tuple[str, ...], ...]
     files: dict[str, dict[str, Any]]
-
-    @property
-    def run_numbers(self) -> frozenset[int]:
-        """Every run that some setting has."""
-        return frozenset(run.number for setting in self.settings for run in setting.runs)
 
     @property
     def kinds(self) -> frozenset[Kind]:
@@ -183,6 +180,7 @@ def read_experiment(path: Path) -> Experiment:
         agent.agent_name,
         settings,
         max(run.total_timesteps for run in runs),
+        frozenset(run.number for run in runs),
         (*((name,) for name in agent.parameters), *map(tuple, agent.zip)),
         _decode(tree.experiment, dict[str, dict[str, Any]], str(path)),
     )

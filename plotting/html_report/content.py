@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from plotting import style
-from plotting.data_file import BadInput, Experiment
+from plotting.data_file import Experiment
 from plotting.html_report.curve_lines import curves_of
 from plotting.html_report.origin import Origin, origin_of
 from plotting.html_report.readings import read
@@ -123,9 +123,3 @@ def _size(path: Path) -> int | None:
         return path.stat().st_size
     except OSError:
         return None  # a file of the moment
-
-
-def check(found: dict[str, Any]) -> None:
-    """Refuses what would be an empty page."""
-    if not any(each["standing"]["wanted"] for each in found["experiments"]):
-        raise BadInput("there is no run to report on")

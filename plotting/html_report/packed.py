@@ -30,7 +30,8 @@ def pack(values: ArrayLike) -> list[Any] | str:
     if known.size == 0:
         return [0.0, 0.0, _pairs(np.full(array.shape, NOT_A_NUMBER))]
     low, high = float(known.min()), float(known.max())
-    first, last = np.quantile(known, [0.1, 0.9])
+    ordered = np.sort(known)
+    first, last = ordered[known.size // 10], ordered[-1 - known.size // 10]
     if high - low > _LONGEST_TAIL * (last - first) > 0:
         return _floats(array)
     start = _rounded(low)
