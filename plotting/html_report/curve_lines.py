@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import chain, zip_longest
 from typing import TYPE_CHECKING, Any
 
@@ -89,7 +90,7 @@ def _of_kind(
                 "high": pack(_at(here, one.timestep, one.high)),
                 "seeds": [pack(_at(here, s.curve.timestep, s.curve.value)) for s in one.seeds],
                 "names": [each.seed for each in one.seeds],
-                "note": " ".join(filter(None, left_out(one))),
+                "note": " ".join(filter(None, left_out(_alone(one)))),
             }
     some = next(iter(summaries.values()))
     return {
@@ -98,6 +99,11 @@ def _of_kind(
         "lines": lines,
         "note": general_note([some]),
     }
+
+
+def _alone(summary: Summary) -> Summary:
+    """Without what is to be said of other settings."""
+    return replace(summary, diverged_elsewhere=0, missing_elsewhere=0)
 
 
 def _thinned(axis: NDArray[np.int64], points: int) -> NDArray[np.int64]:

@@ -42,7 +42,10 @@ def page(content: dict[str, Any], *, live: bool = False) -> bytes:
     parts = {
         "title": html.escape(title(content)),
         "connect": "'self'" if live else "'none'",
-        "style": f":root {{{palette}}}\n{_joined(STYLES)}",
+        # paper has the palette whatever the screen has
+        "style": f":root {{{palette}}}\n{_joined(STYLES)}\n"
+        f'@media print {{ :root, :root[data-theme="dark"], :root:not([data-theme="light"]) '
+        f"{{{palette}}} }}",
         "data": encoded(content).decode().replace("<", "\\u003c"),
         "script": _joined(SCRIPTS),
         "live": "live" if live else "file",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,10 +23,16 @@ def reproduce(source: Source) -> dict[str, Any]:
     A command may hold {index}, of a run to be done again.
     """
     files = {
-        name: msgspec.json.format(msgspec.json.encode(content), indent=2).decode()
+        name: _readable(msgspec.json.format(msgspec.json.encode(content), indent=2).decode())
         for name, content in source.experiment.files.items()
     }
     return {"commands": _commands(source), "files": files}
+
+
+def _readable(text: str) -> str:
+    """Indented JSON with each list of numbers or strings on one line."""
+    lists = re.compile(r"\[\s+[^\[\]{}]*?\s+\]")
+    return lists.sub(lambda found: re.sub(r"\s+", " ", found[0]).replace("[ ", "[")[:-2] + "]", text)
 
 
 def _commands(source: Source) -> list[tuple[str, str]]:

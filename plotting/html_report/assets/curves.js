@@ -49,6 +49,9 @@ function curvesNote(lines, best) {
   if (!best.length) return "No setting with a score is kept.";
   const curves = experiment().curves[metric().kind];
   const notes = [sentence(metric().interval), curves.note];
+  const [low, high] = rangeOf(lines, state.seeds);
+  const cut = (line) => line.low?.some((value, k) => value < low || line.high[k] > high);
+  if (!state.seeds && lines.some(cut)) notes.push("Bands that leave the chart are cut off.");
   if (state.pinned.size) notes.push("Shown are the settings that are pinned in the table.");
   const bare = lines.filter((line) => !line.seeds).map((line) => line.name);
   if (bare.length) {
@@ -81,10 +84,10 @@ function comparedPanel() {
       label: "Learning curves of the best setting of each experiment, mean and interval",
     });
   }
-  byId("compared-table").replaceChildren(comparedTable());
+  byId("compared-table").replaceChildren(comparedTable(having));
 }
 
-function comparedTable() {
+function comparedTable(having) {
   const head = ["experiment", "best setting", state.metric, "95% interval", "seeds", "runs done"];
   const rows = content.experiments.map((each, number) => {
     const of = each.metrics[state.metric];
@@ -92,16 +95,17 @@ function comparedTable() {
     const {counts, wanted} = each.standing;
     const choose = () => { chooseExperiment(number); refresh(); };
     return make("tr", {"aria-current": number === state.experiment ? "true" : null},
-      make("th", {scope: "row"}, make("button", {type: "button", class: "plain", onclick: choose}, each.label)),
+      make("th", {scope: "row"}, of ? swatch(having.indexOf(each)) : "", " ", make("button", {type: "button", class: "plain", onclick: choose}, each.label)),
       make("td", {}, of ? `${each.settings[best]}` : "–"),
-      make("td", {class: "number"}, of ? score(of.mean[best]) : "–"),
+      make("td", {class: "number"}, of ? score(of.mean[best], of) : "–"),
       make("td", {class: "number"}, of && of.low[best] !== null
-        ? `${score(of.low[best])} to ${score(of.high[best])}` : "–"),
+        ? `${score(of.low[best], of)} to ${score(of.high[best], of)}` : "–"),
       make("td", {class: "number"}, of ? of.n[best] : "–"),
       make("td", {class: "number"}, `${counts.completed + counts.diverged} of ${wanted}`));
   });
   return make("table", {},
-    make("thead", {}, make("tr", {}, ...head.map((name) => make("th", {scope: "col"}, name)))),
+    make("thead", {}, make("tr", {}, ...head.map((name, k) =>
+      make("th", {scope: "col", class: k > 1 ? "number" : null}, name)))),
     make("tbody", {}, ...rows));
 }
 

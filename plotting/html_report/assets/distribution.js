@@ -40,7 +40,7 @@ function strip(svg, {position, order, runs, diverged}, y, x, clamp, from, width)
     draw("line", {x1: from, x2: width - ROOM.right, y1: y, y2: y, class: "grid"}),
     low[position] === null ? "" : draw("rect", {
       x: clamp(low[position]), y: y - 7, height: 14, fill: colour, class: "band", rx: 3,
-      width: Math.max(1, Math.min(x(high[position]), width) - clamp(low[position])),
+      width: Math.max(1, Math.min(x(high[position]), width - ROOM.right) - clamp(low[position])),
     }),
     ...runs.map((run, k) => (Number.isNaN(run) ? "" : draw("circle", {
       cx: clamp(run), cy: y + 4 * Math.sin(2.4 * k), r: 3, fill: colour, class: "run",
@@ -86,8 +86,10 @@ function ecdf(svg, rows, every, diverged, {x, clamp, from, top, width, height}) 
       d: steps(row.runs, row.diverged), stroke: strokeOf(row.order), class: "ecdf",
       "stroke-dasharray": dashOf(row.order),
     })),
-    draw("text", {x: 4, y: top + 2, class: "tick"}, "runs that"),
-    draw("text", {x: 4, y: top + 15, class: "tick"}, "reach it"),
+    draw("text", {
+      transform: `translate(${from - 48} ${(top + floor) / 2}) rotate(-90)`,
+      class: "axis-title middle",
+    }, "runs that reach it"),
     draw("text", {x: (from + width - ROOM.right) / 2, y: height - 4, class: "axis-title middle"}, metric().label),
   );
 }

@@ -25,8 +25,10 @@ function heatPanel(passes) {
   const [across, down] = [axes[state.heat.x], axes[state.heat.y]];
   const columns = groupsOf(across), rows = groupsOf(down);
   const kept = settings.map((_, k) => k).filter((k) => passes[k]);
-  const cells = rows.map((row) => columns.map((column) =>
-    cellOf(kept.filter((k) => column.of.includes(across.position[k]) && row.of.includes(down.position[k])))));
+  const cells = rows.map((row) => columns.map((column) => {
+    const here = (k) => column.of.includes(across.position[k]) && row.of.includes(down.position[k]);
+    return cellOf(kept.filter(here), settings.some((_, k) => here(k)));
+  }));
   const range = robustRange(cells.flat().map((cell) => cell.value ?? NaN));
   byId("heat").replaceChildren(make("table", {class: "heat"},
     make("caption", {}, `${metric().label}, ${across.name} across, ${down.name} down`),
@@ -38,26 +40,26 @@ function heatPanel(passes) {
 }
 
 // The best by the ranking, so that settings with diverged runs do not win.
-function cellOf(members) {
+function cellOf(members, tried) {
   const {mean, rank} = metric();
   const scored = members.filter((k) => mean[k] !== null);
-  if (!scored.length) return {value: null, members, best: null};
+  if (!scored.length) {
+    return {value: null, why: members.length ? "no score" : tried ? "not kept" : "not tried"};
+  }
   const best = rank.find((k) => scored.includes(k));
   const value = state.heat.how === "best" ? mean[best]
     : scored.reduce((sum, k) => sum + mean[k], 0) / scored.length;
   return {value, members: scored, best};
 }
 
-function cellElement({value, members, best}, [low, high]) {
-  if (value === null) {
-    const why = members.length ? "no score" : "not tried";
-    return make("td", {class: "empty", "data-tip": why}, make("span", {class: "quiet"}, why));
-  }
-  const {css, dark} = cividis((value - low) / (high - low));
+function cellElement({value, why, members, best}, [low, high]) {
+  if (value === null) return make("td", {class: "empty"}, make("span", {class: "quiet"}, why));
+  const share = (value - low) / (high - low);
   const what = state.heat.how === "best" ? `best: ${tipOf(best)}\nof ${counted(members.length, "setting")}`
     : `mean over ${counted(members.length, "setting")}: ${score(value)}`;
   return make("td", {
-    style: `background: ${css}; color: ${dark ? "#fff" : "#111"}`, "data-tip": what,
+    style: `background: ${ramp(share)}; color: var(--on-${share > 0.45 ? "best" : "worst"})`,
+    "data-tip": what,
   }, score(value), make("small", {}, `n ${members.length}`));
 }
 

@@ -57,11 +57,10 @@ function spread(places, gap, low, high) {
 
 // lines: {name, order, xs, mean, low, high, seeds}; low, high and seeds may be absent.
 function lineChart(place, lines, {height, yTitle, label, seeds, timesteps, say}) {
-  const drawn = lines.flatMap((line) => seeds && line.seeds ? [line.mean, ...line.seeds]
-    : [line.mean, line.low ?? [], line.high ?? []]);
-  const [low, high] = robustRange(drawn.flat());
+  const [low, high] = rangeOf(lines, seeds);
   return drawing(place, height, label, (svg, width) => {
-    const right = Math.min(110, 16 + 7 * Math.max(...lines.map((line) => line.name.length), 1));
+    const longest = Math.max(...lines.map((line) => line.name.length), 1);
+    const right = Math.min(0.3 * width, 16 + 7.4 * longest);
     const x = scale(0, timesteps, MARGIN.left, width - right);
     const y = scale(low, high, height - MARGIN.bottom, MARGIN.top);
     axesOf(svg, width, height, right, x, y, "timesteps", yTitle);
@@ -72,7 +71,7 @@ function lineChart(place, lines, {height, yTitle, label, seeds, timesteps, say})
     })));
     svg.append(draw("g", {"clip-path": `url(#${clip})`},
       [...lines].reverse().map((line) => lineMarks(line, x, y, seeds))));
-    endLabels(svg, lines, x, y, width - right, height);
+    endLabels(svg, lines, x, y, width - right, height, Math.floor((right - 10) / 7.4));
     cursor(svg, lines, x, y, height, say);
   }, {tabindex: 0, class: "chart"});
 }
@@ -91,14 +90,28 @@ function lineMarks(line, x, y, seeds) {
   })];
 }
 
-function endLabels(svg, lines, x, y, left, height) {
+// All means and seeds; of the intervals as much as the same again above and below, since those of
+// two seeds can be ten times as long as all else.
+function rangeOf(lines, seeds) {
+  const [low, high] = robustRange(
+    lines.flatMap((line) => [line.mean, ...(seeds ? line.seeds ?? [] : [])]).flat());
+  if (seeds) return [low, high];
+  const known = (name) => lines.flatMap((line) => line[name] ?? []).filter(Number.isFinite);
+  const room = high - low;
+  return [
+    Math.max(Math.min(low, ...known("low")), low - room),
+    Math.min(Math.max(high, ...known("high")), high + room),
+  ];
+}
+
+function endLabels(svg, lines, x, y, left, height, most) {
   const ends = lines.map((line) => line.mean.findLast(Number.isFinite) ?? NaN);
   const bottom = height - MARGIN.bottom;
   const places = spread(ends.map((end) => Math.min(bottom, Math.max(MARGIN.top, y(end) || bottom))),
     14, MARGIN.top + 4, bottom);
   lines.forEach((line, k) => svg.append(draw("text", {
     x: left + 7, y: places[k], class: "end-label", fill: strokeOf(line.order),
-  }, line.name)));
+  }, line.name.length > most ? `${line.name.slice(0, most - 1)}…` : line.name)));
 }
 
 // Follows the pointer, and the arrow keys while the chart has the focus.

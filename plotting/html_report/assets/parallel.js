@@ -1,6 +1,6 @@
 // Parallel coordinates: a line a setting, the best on top; dragging along an axis keeps a range.
 
-const LANES = {top: 26, bottom: 30, side: 46, height: 340, bundle: 0.62};
+const LANES = {top: 26, bottom: 46, side: 46, height: 360, bundle: 0.62};
 
 function parallelPanel(passes) {
   const {axes, settings} = experiment();
@@ -17,13 +17,17 @@ function parallelPanel(passes) {
     const line = (k) => draw("path", {
       d: smooth(lanes.map((_, lane) => [x(lane), places[lane].get(k)])),
       class: `lane-line${passes[k] ? "" : " out"}${state.pinned.has(k) ? " pinned" : ""}`,
-      stroke: passes[k] ? cividis((metric().mean[k] - low) / (high - low)).css : null,
+      stroke: passes[k] ? ramp((metric().mean[k] - low) / (high - low)) : null,
       "data-tip": tipOf(k), onclick: () => pin(k),
     });
     const worstFirst = [...scored].reverse();
     svg.append(draw("g", {}, worstFirst.filter((k) => !passes[k]).map(line)),
       draw("g", {class: settings.length > 150 ? "many" : ""}, worstFirst.filter((k) => passes[k]).map(line)));
-    lanes.forEach((lane, k) => laneMarks(svg, lane, x(k), k === lanes.length - 1 ? "end" : "start"));
+    const crowded = lanes.some((lane) => 7.5 * lane.name.length > x(1) - x(0));
+    lanes.forEach((lane, k) => {
+      const nameAt = LANES.height - (crowded && k % 2 ? 6 : 22);
+      laneMarks(svg, lane, x(k), k === lanes.length - 1 ? "end" : "start", nameAt);
+    });
   });
 }
 
@@ -64,7 +68,7 @@ function scoreLane() {
   const y = scale(low, high, LANES.height - LANES.bottom, LANES.top);
   const floor = LANES.height - LANES.bottom;
   return {
-    name: metric().label,
+    name: state.metric,
     ticks: niceTicks(low, high, 5).map((tick) => [short(tick), y(tick)]),
     range: state.range && [
       Math.max(LANES.top, y(Math.min(state.range[1], high))),
@@ -86,10 +90,10 @@ function smooth(points) {
   }, `M${place(points[0])}`);
 }
 
-function laneMarks(svg, lane, x, side) {
+function laneMarks(svg, lane, x, side, nameAt) {
   const floor = LANES.height - LANES.bottom;
   svg.append(draw("line", {x1: x, x2: x, y1: LANES.top, y2: floor, class: "lane"}),
-    draw("text", {x, y: LANES.height - 8, class: "axis-title middle lane-name"}, lane.name));
+    draw("text", {x, y: nameAt, class: "axis-title lane-name middle"}, lane.name));
   const out = side === "end" ? 6 : -6;
   let last = Infinity;
   for (const [text, y] of [...lane.ticks].sort((a, b) => b[1] - a[1])) {

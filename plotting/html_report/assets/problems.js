@@ -32,7 +32,7 @@ function divergedKind({what, runs}) {
   const list = [...settings].slice(0, 12).join(", ");
   return make("article", {class: "problem diverged"},
     make("h3", {}, make("b", {}, counted(runs.length, "run")), " diverged"),
-    make("p", {}, `${what || "Something"} stopped being finite${when}.`),
+    make("p", {}, sentence(`${what || "something"} stopped being finite${when}`)),
     make("p", {class: "note"}, `In ${counted(settings.size, "setting")}: ${list}${settings.size > 12 ? ", …" : ""}. `
       + `The first: setting ${runs[0][0]}, run ${runs[0][1]}.`));
 }

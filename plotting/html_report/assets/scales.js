@@ -43,7 +43,6 @@ function plain(value) {
   return String(Number(value.toPrecision(digits))).replace("-", MINUS);
 }
 
-const score = (value) => (value === null || Number.isNaN(value) ? "–" : short(value, 1e5));
 const counted = (number, noun, many = `${noun}s`) =>
   `${number.toLocaleString("en")} ${number === 1 ? noun : many}`;
 
@@ -58,17 +57,12 @@ function robustRange(values) {
   return [low - room, high + room];
 }
 
-// Cividis (Nuñez, Anderton & Renslow 2018): even in lightness, the same to colour-blind eyes.
-const CIVIDIS = [
-  [0, 34, 78], [18, 53, 112], [59, 73, 108], [87, 93, 109], [112, 113, 115],
-  [138, 134, 120], [165, 156, 116], [195, 179, 105], [225, 204, 85], [254, 232, 56],
-];
-
-function cividis(share) {
-  const place = Math.min(Math.max(share, 0), 1) * (CIVIDIS.length - 1);
-  const from = CIVIDIS[Math.floor(place)], to = CIVIDIS[Math.ceil(place)];
-  const mixed = from.map((c, k) => Math.round(c + (to[k] - c) * (place % 1)));
-  return {css: `rgb(${mixed.join(" ")})`, dark: share < 0.55};
+// A score's colour: even in lightness, in one hue, the best farthest from the paper. Names of CSS,
+// so that the theme may change under a drawing.
+function ramp(share) {
+  const place = 100 * Math.min(Math.max(share, 0), 1);
+  const [from, to, part] = place < 50 ? ["worst", "middle", 2 * place] : ["middle", "best", 2 * place - 100];
+  return `color-mix(in oklab, var(--ramp-${to}) ${part.toFixed(0)}%, var(--ramp-${from}))`;
 }
 
 const DASHES = ["", "7 3", "2 2"];

@@ -36,8 +36,9 @@ function onePanel(place, axis, number, passes) {
       ...valueLabels(axis, spot, floor),
       draw("text", {x: (PANEL.left + end) / 2, y: height - 5, class: "axis-title middle"}, axis.name));
     svg.append(draw("g", {}, ...settingMarks(axis, spot, y, floor, passes)));
-    if (tuned) svg.append(lineOfValues(tuned, spot, y, 1, ""));
-    svg.append(lineOfValues(atBest, spot, y, 0, "5 3"));
+    const inside = (value) => Math.min(Math.max(y(value), PANEL.top - 4), floor);
+    if (tuned) svg.append(lineOfValues(tuned, spot.map((x) => x + 3), inside, 1, ""));
+    svg.append(lineOfValues(atBest, spot.map((x) => x - (tuned ? 3 : 0)), inside, 0, "5 3"));
     const best = metric().rank[0];
     svg.append(draw("path", {
       d: star(spot[axis.position[best]], y(metric().mean[best]), 8), class: "star",

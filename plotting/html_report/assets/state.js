@@ -47,6 +47,20 @@ function describe(position) {
   return `setting ${settings[position]}${values.length ? ` (${values.join(", ")})` : ""}`;
 }
 
+// Scores of an experiment have as many decimals as the middle one needs for four digits.
+function score(value, of = metric()) {
+  if (value === null || !Number.isFinite(value)) return "–";
+  if (Math.abs(value) >= 1e6) return short(value);
+  of.decimals ??= decimalsOf(of.mean);
+  return value.toFixed(of.decimals).replace("-", MINUS);
+}
+
+function decimalsOf(means) {
+  const sizes = means.filter((mean) => mean !== null).map(Math.abs).sort((a, b) => a - b);
+  const middle = sizes[Math.floor(sizes.length / 2)] || 1;
+  return Math.min(Math.max(3 - Math.floor(Math.log10(middle)), 0), 8);
+}
+
 function interval(position) {
   const {mean, low, high} = metric();
   if (mean[position] === null) return "no score";

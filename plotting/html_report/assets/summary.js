@@ -71,7 +71,7 @@ const sentence = (text) => `${text[0].toUpperCase()}${text.slice(1)}.`;
 function showAbout() {
   const {about, axes, fixed, timesteps} = experiment();
   const grid = about.grid && about.grid !== about.begun
-    ? `${counted(about.begun, "setting")} of the ${about.grid.toLocaleString("en")} of the grid`
+    ? `${about.begun.toLocaleString("en")} of the grid's ${counted(about.grid, "setting")}`
     : counted(about.begun, "setting");
   const [first, last] = about.seedRange;
   const rows = [

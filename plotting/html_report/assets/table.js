@@ -15,11 +15,11 @@ function columns() {
       name: axis.name, title: axis.name, number: axis.scale !== "category" || axis.places.length > 0,
       of: (k) => axis.position[k], text: (_, k) => valueOf(k, axis), csv: (k) => valueOf(k, axis),
     })),
-    number("mean", (k) => mean[k], score, metric().label),
+    number("mean", (k) => mean[k], (value) => score(value)),
     {name: "low", title: "95% interval", of: (k) => low[k], number: true, text: (_, k) => range(k)},
     {...number("high", (k) => high[k]), hidden: true},
-    number("n", (k) => n[k], (value) => value, "seeds"),
-    {name: "seeds", title: "kind of seeds", of: () => seedsKind, text: (value) => value},
+    number("n", (k) => n[k], (value) => value, "n"),
+    {name: "seeds", title: "seeds", of: () => seedsKind, text: (value) => value},
     number("diverged", (k) => diverged[k]),
     number("missing", (k) => missing[k]),
   ];
@@ -62,7 +62,8 @@ function tablePanel(passes) {
   const drawn = state.all ? rows : rows.slice(0, FIRST_ROWS);
   const focused = document.activeElement?.closest?.("#table")
     ? document.activeElement.getAttribute("data-key") : null;
-  const caption = `${counted(rows.length, "setting")}${filtered() ? " kept by the filter" : ""}`;
+  const caption = `${counted(rows.length, "setting")}${filtered() ? " kept by the filter" : ""}. `
+    + `Mean and 95% interval of the ${metric().label} over n seeds.`;
   byId("table").replaceChildren(make("table", {class: "settings"},
     make("caption", {role: "status"}, caption),
     make("thead", {}, make("tr", {}, make("th", {scope: "col"}, "pin"),
