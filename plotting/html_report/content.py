@@ -27,8 +27,7 @@ def content(sources: Sequence[Source], metric_name: str | None) -> dict[str, Any
     experiments = [source.experiment for source in sources]
     names = labels(experiments)
     found = [
-        _experiment(source, name, len(sources))
-        for source, name in zip(sources, names, strict=True)
+        _experiment(source, name, len(sources)) for source, name in zip(sources, names, strict=True)
     ]
     return {
         "made": time.strftime("%Y-%m-%d %H:%M"),

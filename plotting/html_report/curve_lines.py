@@ -40,7 +40,7 @@ def curves_of(
     seeds = len(readings.experiment.run_numbers)
     of_setting = _CHARACTERS * (2 + seeds) * BINS * len(kinds)
     detailed = max(_FEWEST_DETAILED, DETAILS // pages // max(of_setting, 1))
-    found = {}
+    found: dict[str, Any] = {}
     for kind in kinds:
         ranks = [one["rank"] for one in metrics.values() if one["kind"] == kind]
         best = _first(ranks, detailed)
@@ -112,7 +112,8 @@ def _thinned(axis: NDArray[np.int64], points: int) -> NDArray[np.int64]:
 
     if len(axis) <= points:
         return axis
-    return axis[np.linspace(0, len(axis) - 1, points).round().astype(int)]
+    chosen: NDArray[np.int64] = axis[np.linspace(0, len(axis) - 1, points).round().astype(int)]
+    return chosen
 
 
 def _at(

@@ -31,8 +31,8 @@ def pack(values: ArrayLike) -> list[Any] | str:
         return [0.0, 0.0, _pairs(np.full(array.shape, NOT_A_NUMBER))]
     low, high = float(known.min()), float(known.max())
     ordered = np.sort(known)
-    first, last = ordered[known.size // 10], ordered[-1 - known.size // 10]
-    if high - low > _LONGEST_TAIL * (last - first) > 0:
+    tail = max(known.size // 10, int(known.size > 2))
+    if high - low > _LONGEST_TAIL * (ordered[-1 - tail] - ordered[tail]):
         return _floats(array)
     start = _rounded(low)
     step = _rounded((high - start) / STEPS * 1.0001)

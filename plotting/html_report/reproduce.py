@@ -31,8 +31,11 @@ def reproduce(source: Source) -> dict[str, Any]:
 
 def _readable(text: str) -> str:
     """Indented JSON with each list of numbers or strings on one line."""
-    lists = re.compile(r"\[\s+[^\[\]{}]*?\s+\]")
-    return lists.sub(lambda found: re.sub(r"\s+", " ", found[0]).replace("[ ", "[")[:-2] + "]", text)
+    return re.sub(r"\[\s+[^\[\]{}]*?\s+\]", lambda found: _one_line(found[0]), text)
+
+
+def _one_line(of_list: str) -> str:
+    return f"[{' '.join(of_list[1:-1].split())}]"
 
 
 def _commands(source: Source) -> list[tuple[str, str]]:

@@ -83,7 +83,9 @@ def _state(path: Path) -> list[tuple[str, int, int]]:
     return found
 
 
-class _Server(ThreadingHTTPServer):
+class PageServer(ThreadingHTTPServer):
+    """Serves what `watch` has; port 0 is any that is free."""
+
     daemon_threads = True
 
     def __init__(self, port: int, watch: Watch) -> None:
@@ -92,9 +94,9 @@ class _Server(ThreadingHTTPServer):
 
 
 class _Handler(BaseHTTPRequestHandler):
-    server: _Server
+    server: PageServer
 
-    def do_GET(self) -> None:  # noqa: N802 - the library's name
+    def do_GET(self) -> None:
         host = self.headers.get("Host", "").rpartition(":")[0]
         if host not in ("localhost", ADDRESS):  # another site's name for this machine
             self._answer(403, "text/plain", b"only at localhost\n")
@@ -124,7 +126,11 @@ class _Handler(BaseHTTPRequestHandler):
         self, code: int, kind: str, body: bytes, headers: dict[str, str] | None = None
     ) -> None:
         self.send_response(code)
-        fixed = {"Content-Type": kind, "Content-Length": str(len(body)), "Cache-Control": "no-store"}
+        fixed = {
+            "Content-Type": kind,
+            "Content-Length": str(len(body)),
+            "Cache-Control": "no-store",
+        }
         for name, value in (fixed | (headers or {})).items():
             self.send_header(name, value)
         self.end_headers()
@@ -149,7 +155,7 @@ def serve(folders: Sequence[Path], port: int, runs: int | None, metric: str | No
     if watch.problem:
         click.echo(f"waiting: {watch.problem}", err=True)
     try:
-        server = _Server(port, watch)
+        server = PageServer(port, watch)
     except OSError as error:
         raise BadInput(f"port {port}: {error.strerror}; try --port 0") from None
     with server:

@@ -13,13 +13,13 @@ from click.testing import CliRunner, Result
 Draw = Callable[..., Result]
 
 
-def runner(command: click.Command) -> Draw:
-    """Calls the command with -o figure.svg unless told otherwise."""
+def runner(command: click.Command, output: str = "figure.svg") -> Draw:
+    """Calls the command with -o `output` unless told otherwise."""
 
     def run(*arguments: str | Path) -> Result:
         words = [str(argument) for argument in arguments]
         if "-o" not in words:
-            words += ["-o", "figure.svg"]
+            words += ["-o", output]
         return CliRunner().invoke(command, words)
 
     return run

@@ -42,7 +42,7 @@ function onePanel(place, axis, number, passes) {
     const best = metric().rank[0];
     svg.append(draw("path", {
       d: star(spot[axis.position[best]], y(metric().mean[best]), 8), class: "star",
-      "data-tip": `best: ${tipOf(best)}`,
+      "data-tip": `best: ${tipOf(best)}`, onclick: () => pin(best),
     }));
   });
 }
@@ -86,7 +86,10 @@ function lineOfValues(line, spot, y, order, dashes) {
   const points = line.flatMap((k, value) => (Number.isFinite(ys[value]) ? [
     low[k] === null ? null
       : draw("line", {x1: spot[value], x2: spot[value], y1: y(low[k]), y2: y(high[k]), stroke: colour, class: "whisker"}),
-    draw("circle", {cx: spot[value], cy: y(ys[value]), r: 3.4, fill: colour, "data-tip": tipOf(k)}),
+    draw("circle", {
+      cx: spot[value], cy: y(ys[value]), r: 3.4, fill: colour, class: "on-line",
+      "data-tip": tipOf(k), onclick: () => pin(k),
+    }),
   ] : []));
   return draw("g", {class: "line-of-values"},
     draw("path", {

@@ -5,11 +5,12 @@ from __future__ import annotations
 import itertools
 import math
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import orjson
 
-PARAMETERS = {
+PARAMETERS: dict[str, list[Any]] = {
     "critic_lr": [0.001, 0.003, 0.01, 0.03, 0.1],
     "actor_lr": [0.001, 0.003, 0.01, 0.03, 0.1],
     "decay": [0.0, 0.5, 0.8, 0.9, 0.95],
@@ -52,7 +53,7 @@ def write_large_sweep(path: Path, seeds: int = SEEDS) -> Path:
 
 
 def _run(
-    rng: np.random.Generator, params: dict[str, float], setting: int, run: int, grid_size: int
+    rng: np.random.Generator, params: dict[str, Any], setting: int, run: int, grid_size: int
 ) -> dict[str, object]:
     rate = math.log10(params["actor_lr"] / 0.01) ** 2 + math.log10(params["critic_lr"] / 0.03) ** 2
     height = -150 - 60 * rate - 80 * abs(params["decay"] - 0.8) + rng.normal(0, 15)
