@@ -184,7 +184,7 @@ def test_pinned_settings_are_shown_instead_of_the_best(page: Page) -> None:
     page.get_by_label("pin setting 0").check()
     legend = page.locator("#curves-legend li")
     assert legend.all_inner_texts() == ["setting 0\nlr 0.01, trace 0.0, kind a"]
-    page.locator("#sensitivity-panels .on-line").last.click()
+    page.locator("#sensitivity-panels .star").first.click()
     assert legend.count() == 2
     page.get_by_role("button", name="setting 0 pinned: remove").click()
     assert legend.count() == 1
