@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from learning_curve_data import write_tree
+from learning_curve_data import Tree, flat_run, make_run, make_tree, write_tree
 from playwright.sync_api import Browser, Page, sync_playwright
 from report_folder import ReportFolder
 from sensitivity_data import grid, sweep
@@ -286,6 +286,24 @@ def test_experiments_are_compared_and_chosen(page: Page) -> None:
     rows.nth(1).get_by_role("button").click()
     assert page.locator("h1").inner_text() == "ESarsa on Pendulum-v1"
     assert kept(page) == {0, 1}
+
+
+@pytest.mark.parametrize(
+    "runs",
+    [[flat_run(0, 1.0), flat_run(1, 2.0)], [make_run(0, status="diverged")]],
+    ids=["one setting", "diverged"],
+)
+def test_a_page_with_little_to_show(browser: Browser, tmp_path: Path, runs: list[Tree]) -> None:
+    source = open_source(write_tree(tmp_path, make_tree({0: runs})), None)
+    (tmp_path / "report.html").write_bytes(html(content([source], None)))
+    found = browser.new_page()
+    complaints: list[str] = []
+    found.on("pageerror", lambda error: complaints.append(str(error)))
+    found.goto((tmp_path / "report.html").as_uri())
+    assert found.locator("#standing").inner_text().startswith(f"{len(runs)} of")
+    assert not found.locator("#sensitivity, #parallel, #interaction").filter(visible=True).count()
+    found.close()
+    assert complaints == []
 
 
 def test_a_served_page_follows_the_runs(browser: Browser, tmp_path: Path) -> None:

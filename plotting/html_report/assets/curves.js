@@ -109,5 +109,5 @@ function comparedTable(having) {
     make("tbody", {}, ...rows));
 }
 
-onChange(comparedPanel);
+onScore(comparedPanel);
 onChange(curvesPanel);

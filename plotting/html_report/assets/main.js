@@ -11,7 +11,7 @@ function refresh() {
   options(byId("shown"), SHOWN.map((n) => [String(n), n === 1 ? "the best" : `best ${n}`]), String(state.count));
   byId("footer").textContent = `Made ${content.made} with plotting/report.py. Everything is in this file.`;
   byId("search").value = state.words;
-  update();
+  updateAll();
   listSections();
 }
 
@@ -28,7 +28,7 @@ byId("experiment").addEventListener("change", (event) => {
 byId("metric").addEventListener("change", (event) => {
   state.metric = event.target.value;
   state.range = null; // another score has another range
-  update();
+  updateAll();
 });
 byId("shown").addEventListener("change", (event) => {
   state.count = Number(event.target.value);
@@ -115,7 +115,7 @@ function show(newer) {
 
 let width = innerWidth;
 addEventListener("resize", () => {
-  if (innerWidth !== width) update();
+  if (innerWidth !== width) updateAll();
   width = innerWidth;
 });
 chooseExperiment(0);

@@ -84,5 +84,5 @@ function copied(text, name) {
   return make("div", {class: "copied"}, make("pre", {tabindex: 0}, make("code", {}, text)), button);
 }
 
-onChange(problemsPanel);
-onChange(reproducePanel);
+onScore(problemsPanel);
+onScore(reproducePanel);

@@ -125,8 +125,15 @@ function shown(passes) {
 
 // -- what happens when something changes: every panel is drawn from the state
 
-const panels = [];
+const panels = [], fixtures = [];
 const onChange = (panel) => panels.push(panel);
+// ... and those that no filter changes only with the experiment and the score
+const onScore = (fixture) => fixtures.push(fixture);
+
+function updateAll() {
+  for (const fixture of fixtures) fixture();
+  update();
+}
 
 function update() {
   const passes = metric() ? passing() : experiment().settings.map(() => true);

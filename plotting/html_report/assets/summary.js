@@ -99,5 +99,5 @@ function commitName(commit) {
   return commit.endsWith("+") ? `commit ${commit.slice(0, -1)}, with changes` : `commit ${commit}`;
 }
 
-onChange(summaryPanel);
-onChange(bestPanel);
+onScore(summaryPanel);
+onScore(bestPanel);
