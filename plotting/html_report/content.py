@@ -20,6 +20,7 @@ from plotting.hyperparameters import Axis, varied_axes
 from plotting.labels import labels
 from plotting.metric import Metric, pick_metric
 from plotting.phrases import value
+from plotting.second_stage import stage_of
 
 
 def content(sources: Sequence[Source], metric_name: str | None) -> dict[str, Any]:
@@ -65,7 +66,7 @@ def _experiment(source: Source, label: str, pages: int) -> dict[str, Any]:
         "seeds": [
             [run.seed for run in each.runs if not run.diverged] for each in experiment.settings
         ],
-        "seedsKind": "selection" if len(experiment.settings) > 1 else "no selection",
+        "seedsKind": _kind_of_seeds(experiment),
         "timesteps": experiment.total_timesteps,
         "metrics": metrics,
         "curves": curves_of(readings, label, metrics, pages),
@@ -110,6 +111,13 @@ def _about(source: Source, origin: Origin) -> dict[str, Any]:
         "resumed": origin.resumed,
         "bytes": _size(experiment.path),
     }
+
+
+def _kind_of_seeds(experiment: Experiment) -> str:
+    """Whether the seeds of the scores chose the setting as well."""
+    if stage_of(experiment) is not None:
+        return "fresh"
+    return "selection" if len(experiment.settings) > 1 else "no selection"
 
 
 def _range(numbers: Any) -> tuple[int, int]:

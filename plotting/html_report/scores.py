@@ -10,8 +10,10 @@ from plotting.data_file import KINDS
 from plotting.html_report.packed import pack
 from plotting.html_report.readings import Readings
 from plotting.hyperparameters import Axis
+from plotting.inference import in_words
 from plotting.metric import SUFFIXES, Metric
-from plotting.phrases import chosen_by, interval
+from plotting.phrases import chosen_by
+from plotting.second_stage import stage_of
 from plotting.selection import Choice, Tally, choose, most_completed
 from plotting.sensitivity_caption import experiment_note, general_note
 from plotting.sensitivity_summary import Score, Sensitivity, look_around, scores_of
@@ -71,8 +73,8 @@ def _of_metric(
         "high": [_rounded(score.high) for score in scores],
         "n": [score.tally.scored for score in scores],
         "runs": [pack(tally.scores) for tally in tallies],
-        "interval": interval(seeds),
-        "chosen": chosen_by(choice, metric),
+        "interval": in_words(seeds),
+        "chosen": chosen_by(choice, metric, stage_of(readings.experiment)),
     }
     if axes:
         around = look_around(readings.experiment, label, metric, axes, tallies, choice)

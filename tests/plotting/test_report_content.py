@@ -16,12 +16,14 @@ from learning_curve_data import flat_run, make_run, make_tree, write_tree
 from report_folder import ReportFolder
 from sensitivity_data import grid, sweep
 
+from plotting import second_stage
 from plotting.curve_summary import summarize as curve_of
 from plotting.data_file import read_experiment
 from plotting.html_report.content import content
 from plotting.html_report.packed import ALPHABET, pack
 from plotting.html_report.sources import open_source
 from plotting.metric import Metric
+from plotting.second_stage import Finalist
 from plotting.sensitivity_summary import summarize as sensitivity_of
 
 
@@ -211,3 +213,15 @@ def test_commands_go_on_with_the_folder(tmp_path: Path, monkeypatch: pytest.Monk
     assert " ".join(train[-8:]) == "--runs 2 --seed-offset 100 --batch auto --save-dir mine"
     replay = commands["Do one run again and compare it, to the last bit"]
     assert replay.replace("{index}", "0") == f"python main.py --replay {folder.record(0)}"
+
+
+def test_scores_on_fresh_seeds_are_called_so(tmp_path: Path) -> None:
+    first = read_experiment(write_tree(tmp_path / "first", make_tree({0: [flat_run(0, 1.0)]})))
+    params = first.settings[0].agent_params
+    stage = second_stage.plan(first, "eval-mean", [Finalist(0, params, 1.0, None, None, 1)], 2)
+    fresh = flat_run(0, 1.0) | {"random_seed": stage.seed_offset}
+    second = write_tree(tmp_path / "second", make_tree({0: [fresh]}))
+    assert only(second)["seedsKind"] == "no selection"
+    second_stage.write(second.parent, second_stage.files(first, stage))
+    assert only(second)["seedsKind"] == "fresh"
+    assert "Fresh seeds" in only(second)["metrics"]["eval-mean"]["chosen"]
