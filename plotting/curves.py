@@ -69,7 +69,8 @@ def window_mean(
     integral = np.concatenate(([0.0], np.cumsum(values * length)))
     start, stop = np.minimum(start, borders[-1]), np.minimum(stop, borders[-1])
     covered = stop - start
-    gained = np.interp(stop, borders, integral) - np.interp(start, borders, integral)
+    before, after = np.interp((start, stop), borders, integral)
+    gained = after - before
     mean: NDArray[np.float64] = gained / np.where(covered > 0, covered, np.nan)
     return mean
 
@@ -90,9 +91,10 @@ def train_curve(
     edges = bin_edges(total_timesteps, min(bins, total_timesteps))
     ends = np.cumsum(np.asarray(steps, dtype=np.float64))
     values = _finite(returns)
-    binned = window_mean(ends, values, edges[:-1].astype(float), edges[1:].astype(float))
-    mean, final = _scores(ends, values, total_timesteps)
-    return Curve(edges[1:], binned, mean, final)
+    whole, end = (0.0, final_start(total_timesteps)), float(total_timesteps)
+    start, stop = np.concatenate((edges[:-1], whole)), np.concatenate((edges[1:], (end, end)))
+    means = window_mean(ends, values, start, stop)
+    return Curve(edges[1:], means[:-2], float(means[-2]), float(means[-1]))
 
 
 def area_under_curve(returns: Sequence[float], steps: Sequence[int], total_timesteps: int) -> float:
