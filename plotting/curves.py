@@ -69,8 +69,7 @@ def window_mean(
     integral = np.concatenate(([0.0], np.cumsum(values * length)))
     start, stop = np.minimum(start, borders[-1]), np.minimum(stop, borders[-1])
     covered = stop - start
-    before, after = np.interp((start, stop), borders, integral)
-    gained = after - before
+    gained = np.interp(stop, borders, integral) - np.interp(start, borders, integral)
     mean: NDArray[np.float64] = gained / np.where(covered > 0, covered, np.nan)
     return mean
 
