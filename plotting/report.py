@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from pathlib import Path
 
@@ -70,7 +71,11 @@ def _make(folders: tuple[Path, ...], runs: int | None, metric: str | None) -> by
     from plotting.html_report.page import page
     from plotting.html_report.sources import open_source
 
-    return page(content([open_source(folder, runs) for folder in folders], metric))
+    gc.disable()  # millions of numbers, and no cycles among them
+    try:
+        return page(content([open_source(folder, runs) for folder in folders], metric))
+    finally:
+        gc.enable()
 
 
 def _serve(folders: tuple[Path, ...], port: int, runs: int | None, metric: str | None) -> None:
