@@ -12,6 +12,7 @@ import click
 
 if TYPE_CHECKING:
     from experiment.merge import Merged
+    from experiment.prune import PrunedRecords
 
 HELP = """Merge all run records of a results folder into DIR/data.json.
 
@@ -24,6 +25,9 @@ DIR is where main.py wrote experiment.json; several are combined each by itself.
 with settings and runs in ascending order, so its bytes do not depend on the order in which the
 runs finished. Call it as often as you like, also while runs are under way: only records that are
 new or changed are read.
+
+--prune then removes the records that data.json holds, once every one of them has been compared
+with it. Their runs count as done as before.
 
 Every record is checked. What is damaged, or belongs to another experiment, is left where it is,
 left out, and listed in DIR/combine_report.json.
@@ -47,28 +51,39 @@ _BAR_SECONDS, _LINE_SECONDS = 0.2, 60.0
     type=click.Path(path_type=Path),
     help="Another place for the file; with one DIR.  [default: DIR/data.json]",
 )
-def main(folders: tuple[Path, ...], output: Path | None) -> None:
+@click.option("--prune", is_flag=True, help="Remove the records that data.json holds, proved so.")
+def main(folders: tuple[Path, ...], output: Path | None, prune: bool) -> None:
     from experiment.errors import SweepError
 
     if output is not None and len(folders) > 1:
         raise click.UsageError("--output is for one DIR.")
+    if output is not None and prune:
+        raise click.UsageError("--prune is for DIR/data.json, not for --output.")
     exit_code = 0
     for folder in folders:
         try:
-            exit_code = max(exit_code, _combine(folder, output))
+            exit_code = max(exit_code, _combine(folder, output, prune=prune))
         except SweepError as error:
             click.echo(f"error: {error}", err=True)
             exit_code = max(exit_code, error.exit_code)
     sys.exit(exit_code)
 
 
-def _combine(folder: Path, output: Path | None) -> int:
+def _combine(folder: Path, output: Path | None, *, prune: bool) -> int:
     from experiment.merge import REPORT_NAME, merge, write_report
 
     started = time.monotonic()
+    removed = None
     with _Progress(str(folder)) as progress:
-        merged = merge(folder, output, progress.show)
+        if prune:
+            from experiment.prune import prune as merge_and_prune
+
+            merged, removed = merge_and_prune(folder, progress.show)
+        else:
+            merged = merge(folder, output, progress.show)
     click.echo(_summary(merged, time.monotonic() - started))
+    if removed is not None:
+        click.echo(_removal(removed))
     for one in merged.set_aside[:_LISTED]:
         click.echo(f"left out: {folder / one.file}: {one.reason}", err=True)
     write_report(folder, merged)
@@ -88,6 +103,16 @@ def _summary(merged: Merged, seconds: float) -> str:
         text += f"; {merged.diverged:,} diverged"
     if merged.orphaned:
         text += f"; {_count(merged.orphaned, 'orphaned record')} left out"
+    return text
+
+
+def _removal(removed: PrunedRecords) -> str:
+    text = f"pruned: {_count(removed.runs, 'record')}, {_count(removed.files, 'file')} removed"
+    if removed.kept:
+        text += (
+            f"; {removed.kept:,} kept: damaged, edited, with arrays beside them, or made with "
+            "another environment file"
+        )
     return text
 
 

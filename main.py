@@ -72,6 +72,7 @@ def _not_nan(context: click.Context, parameter: click.Parameter, value: float) -
     callback=_not_nan,
     help="Time between two checkpoints.",
 )
+@click.option("--shard", is_flag=True, help="Append records to one file a process, in shards/.")
 @click.option("--force", is_flag=True, help="Run again what is finished.")
 @click.option("--adopt", is_flag=True, help="Give old records their index in an edited grid.")
 @click.option("--dry-run", is_flag=True, help="Print the resolved run as JSON; run nothing.")
@@ -80,7 +81,7 @@ def _not_nan(context: click.Context, parameter: click.Parameter, value: float) -
     "--replay",
     type=click.Path(path_type=Path),
     metavar="RECORD",
-    help="Run a record's run again in a scratch folder and compare.",
+    help="Run a record's run again in a scratch folder and compare: a file, or DIR with --index.",
 )
 def main(
     env_json: Path | None,
@@ -97,6 +98,7 @@ def main(
     device: str,
     record: str,
     checkpoint_minutes: float,
+    shard: bool,
     force: bool,
     adopt: bool,
     dry_run: bool,
@@ -114,18 +116,24 @@ def main(
         from experiment.run import Options
         from experiment.selection import parse_batch, parse_record_names
 
+        names = parse_record_names(record)
+        if shard and names:
+            raise click.UsageError(
+                "--shard and --record exclude one another: step-level arrays are a file a run."
+            )
         options = Options(
             device=device,
-            record=parse_record_names(record),
+            record=names,
             checkpoint_minutes=checkpoint_minutes,
             force=force,
             monitor_after=after if monitor else None,
             batch=parse_batch(batch),
+            shard=shard,
         )
         if replay is not None:
             from experiment.replay import replay_record
 
-            sys.exit(replay_record(replay, options))
+            sys.exit(replay_record(replay, index, options))
         if env_json is None or agent_json is None:
             missing = "--env-json" if env_json is None else "--agent-json"
             raise click.UsageError(f"Missing option '{missing}'.")

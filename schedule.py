@@ -48,6 +48,7 @@ _PATH = click.Path(path_type=Path)
     metavar="N",
     help="How often a job may put itself back, whatever CLUSTER says.",
 )
+@click.option("--shard", is_flag=True, help="A file of records a job, not a run.")
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 @click.option("--dry-run", is_flag=True, help="Say what would be sent, and how; send nothing.")
 @click.option("--emit", type=_PATH, metavar="DIR", help="Write the scripts to DIR; send nothing.")
@@ -95,6 +96,7 @@ def main(
     batch: str,
     gpu: int | None,
     max_requeues: int | None,
+    shard: bool,
     yes: bool,
     dry_run: bool,
     emit: Path | None,
@@ -143,6 +145,7 @@ def main(
             batch=parse_batch(batch),
             gpus=gpu,
             max_requeues=max_requeues,
+            shard=shard,
             yes=yes,
             retry_failed=retry_failed,
             adopt=adopt,

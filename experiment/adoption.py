@@ -6,8 +6,10 @@ edit does to them; `--adopt` carries it out. Every record keeps its meaning and 
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,23 +18,41 @@ import msgspec
 from experiment import record
 from experiment.canonical import setting_id
 from experiment.errors import ConfigError, StorageError
+from experiment.files import storage
 from experiment.folder import ResultFolder, Run, move_damaged_aside
-from experiment.lock import Lock, held
+from experiment.lock import held
 from experiment.manifest import Manifest
+from experiment.prune import housekeeping, restore
+from experiment.pruned import DATA_NAME
+from experiment.shard_writer import ShardWriter, without_lines
+from experiment.shards import Line
 
 
 class Found(msgspec.Struct, frozen=True):
-    """A record somewhere in the folder."""
+    """A record somewhere in the folder.
+
+    Attributes:
+        path: of the file that it is, or is in.
+        line: where it is in a shard.
+        pruned: only `data.json` holds it.
+    """
 
     path: Path
     setting: int
     head: record.Head
     agent_params: Mapping[str, Any]
+    line: Line | None = None
+    pruned: bool = False
 
     @property
     def name(self) -> str:
         """As `Run.name`."""
         return f"{self.head.setting_id}-{self.head.random_seed}"
+
+    @property
+    def is_file(self) -> bool:
+        """Whether it goes by the name of a file, and not by what it says."""
+        return self.line is None and not self.pruned
 
 
 class Plan(msgspec.Struct):
@@ -65,7 +85,7 @@ class Plan(msgspec.Struct):
         lines.append(
             f"plan: kept {self.kept} records ({len(self.moved)} of them get a new index), "
             f"new {self.new_settings} settings, orphaned {len(self.orphaned)} records "
-            "(set aside in orphaned/; nothing is deleted)"
+            "(set aside, in orphaned/ or where they are in shards/; nothing is deleted)"
         )
         lines += [f"  damaged, set aside: {path.name} ({why})" for path, why in self.damaged]
         return "\n".join(lines)
@@ -94,7 +114,7 @@ def open_folder(
     except OSError as error:  # a name that is too long, a folder that may not be searched
         raise ConfigError(f"--save-dir: {path} cannot be used: {error.strerror}") from None
     if adopt and exists and not dry:
-        with Lock(path / "running" / "adoption", f"the adoption in {path}"):
+        with housekeeping(path):
             return _open(folder, defaults, adopt=True, dry=False)
     return _open(folder, defaults, adopt=adopt, dry=dry)
 
@@ -109,6 +129,9 @@ def _open(
     same = old is not None and old.means_the_same_as(manifest)
     if same and not adopt:
         return folder, None
+    if adopt and not dry and not same:
+        _refuse_running(folder)
+        restore(folder)
     found, damaged = scan(folder) if path.exists() else ([], [])
     plan = make_plan(folder, found, defaults)
     plan.damaged = damaged
@@ -171,7 +194,10 @@ def refuse_another_experiment(path: Path, old: Manifest, new: Manifest) -> None:
 
 
 def scan(folder: ResultFolder) -> tuple[list[Found], list[tuple[Path, str]]]:
-    """Every record of the folder, orphans included, and the files that are none."""
+    """Every record of the folder, orphans included, and the files that are none.
+
+    What counts before others comes first. Of one index's copies of a run, only that one is there.
+    """
     found, damaged = [], []
     paths = [path for _, path in folder.record_files()]
     paths += (folder.path / "orphaned").glob("*.json")
@@ -186,7 +212,42 @@ def scan(folder: ResultFolder) -> tuple[list[Found], list[tuple[Path, str]]]:
             continue  # taken back by its run since the folder was listed
         except OSError as error:
             raise StorageError(f"{path}: cannot be read: {error.strerror}") from None
+    known = {(one.name, one.head.index) for one in found}
+    for one in itertools.chain(_lines(folder), _pruned(folder)):
+        if (one.name, one.head.index) not in known:
+            known.add((one.name, one.head.index))
+            found.append(one)
     return found, damaged
+
+
+def _lines(folder: ResultFolder) -> Iterator[Found]:
+    """The records in shards."""
+    shards = folder.shards
+    shards.look()
+    params: dict[int, Mapping[str, Any]] = {}  # the same for all runs of a setting
+    for line in shards:
+        with storage(f"{shards.path(line)}: cannot be read"):
+            data = shards.read(line)
+        with contextlib.suppress(record.BadRecord):  # combine.py says so
+            head = record.unseal(data).head
+            if line.setting_id not in params:
+                params[line.setting_id] = record.agent_params(data)
+            known = params[line.setting_id]
+            yield Found(shards.path(line), line.setting, head, known, line)
+
+
+def _pruned(folder: ResultFolder) -> Iterator[Found]:
+    """The records that only `data.json` holds."""
+    old = folder.manifest_on_disk()
+    if old is not None:
+        before = ResultFolder(folder.path, old)
+        for run in map(before.run, before.pruned()):
+            head = record.Head(
+                run.number, run.index, run.setting_id, run.random_seed, record.STATUSES[0]
+            )
+            params = old.grid.setting(run.setting)
+            path = folder.path / DATA_NAME
+            yield Found(path, run.setting, head, params, pruned=True)
 
 
 def make_plan(folder: ResultFolder, found: list[Found], defaults: Mapping[str, Any]) -> Plan:
@@ -233,7 +294,7 @@ def _match(folder: ResultFolder, members: list[Found], runs: list[Run], plan: Pl
         run = free.get(one.head.index)
         at_home = (
             run is not None
-            and one.path == folder.record_path(run.index)
+            and (not one.is_file or one.path == folder.record_path(run.index))
             and one.setting == run.setting
             and run.is_of(one.head)
         )
@@ -258,15 +319,12 @@ def carry_out(folder: ResultFolder, plan: Plan) -> None:
     Raises:
         ConfigError: a run of the folder is under way.
     """
-    running = _running(folder)
-    if running:
-        raise ConfigError(
-            f"{folder.path}: {len(running)} runs are under way; adopt when they are done "
-            f"(one is {running[0].name})"
-        )
+    _refuse_running(folder)
     folder.clear_second_names()
     lifted = []
-    for one, run in plan.moved:
+    in_files = [(one, run) for one, run in plan.moved if one.is_file]
+    in_shards = [(one.line, run) for one, run in plan.moved if one.line is not None]
+    for one, run in in_files:
         path = one.path if _is_orphan(one) else folder.set_aside(one.path, one.name)
         lifted.append((path, run))
     for one in plan.orphaned:
@@ -274,10 +332,36 @@ def carry_out(folder: ResultFolder, plan: Plan) -> None:
             folder.set_aside(one.path, one.name)
     for path, _ in plan.damaged:
         move_damaged_aside(path)
+    with ShardWriter(folder.path, "adopted").many() as add:
+        for line, run in in_shards:
+            with storage(f"{folder.shards.path(line)}: cannot be read"):
+                data = folder.shards.read(line)
+            add(folder.readdressed(data, run))  # counts from the new manifest on
     folder.write_manifest()
     for path, run in lifted:
         folder.place(path, run)
+    _drop_lines(folder, [line for line, _ in in_shards])
+
+
+def _drop_lines(folder: ResultFolder, lines: Sequence[Line]) -> None:
+    """Removes lines from their shards, where they do not count any more."""
+    by_path: dict[Path, list[Line]] = defaultdict(list)
+    for line in lines:
+        by_path[folder.shards.path(line)].append(line)
+    folder.shards.close()
+    for path, gone in by_path.items():
+        without_lines(path, [(line.start, line.start + line.length) for line in gone])
+
+
+def _refuse_running(folder: ResultFolder) -> None:
+    running = _running(folder)
+    if running:
+        raise ConfigError(
+            f"{folder.path}: {len(running)} runs are under way; adopt when they are done "
+            f"(one is {running[0].name})"
+        )
 
 
 def _is_orphan(one: Found) -> bool:
-    return one.path.parent.name == "orphaned"
+    """Whether it is where an orphan is: in a shard that is anywhere."""
+    return not one.is_file or one.path.parent.name == "orphaned"

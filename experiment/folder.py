@@ -5,6 +5,8 @@
         <environment>_<agent>_data_<index>.json     one record a run (and .npz on request)
         running/<setting_id>-<seed>.lock, .checkpoint
         orphaned/<setting_id>-<seed>.json           records that no index has at present
+        shards/<writer>.jsonl                       records of many runs (see `experiment.shards`)
+        data.json, pruned.index                     runs that have no record but there
 
 Locks, checkpoints and orphans go by what a run is, so an edited configuration cannot mix them up.
 """
@@ -19,13 +21,15 @@ from pathlib import Path
 
 import msgspec
 
-from experiment import record
+from experiment import pruned, record
 from experiment.checkpoint import Checkpoints
 from experiment.configuration import Experiment
 from experiment.errors import ConfigError, StorageError
 from experiment.files import clear_temporaries, fsync_folder, storage, write_atomically
 from experiment.lock import Lock
 from experiment.manifest import FILE_NAME, Manifest
+from experiment.shard_writer import ShardWriter
+from experiment.shards import Line, Shards
 
 
 class Run(msgspec.Struct, frozen=True):
@@ -60,12 +64,28 @@ def folder_of(experiment: Experiment, save_dir: Path | None) -> Path:
     return Path("results") / (save_dir or "") / "_".join(parts).replace("/", "-")
 
 
+class Written(msgspec.Struct, frozen=True):
+    """Where a record went. `orphaned`: no index means its run at present."""
+
+    path: Path
+    orphaned: bool
+
+
 class ResultFolder:
-    """The folder at `path`, whose indices mean what `manifest` says."""
+    """The folder at `path`, whose indices mean what `manifest` says.
+
+    Attributes:
+        shards: what they hold, as far as this process has looked.
+        writer: of new records, which are files of their own without one.
+    """
 
     def __init__(self, path: Path, manifest: Manifest) -> None:
         self.path = path
         self.manifest = manifest
+        self.shards = Shards(path, manifest)
+        self.writer: ShardWriter | None = None
+        self._appended: set[int] = set()
+        self._pruned: tuple[object, pruned.Pruned] = (None, pruned.Pruned())
         self._agreed: bytes | None = None  # a content of `experiment.json` that means the same
 
     # -- where things lie
@@ -136,9 +156,23 @@ class ResultFolder:
     def has(self, run: Run) -> bool:
         """Whether the run's record is there and whole. Changes nothing."""
         try:
-            return run.is_of(record.unseal(self.record_path(run.index).read_bytes()).head)
+            if run.is_of(record.unseal(self.record_path(run.index).read_bytes()).head):
+                return True
         except (OSError, record.BadRecord):
-            return False
+            pass
+        return self._elsewhere(run, lambda text: None) is not None
+
+    def where(self, run: Run) -> Path:
+        """The file that holds the run's record, or would."""
+        own = self.record_path(run.index)
+        if own.exists():
+            return own
+        if run.index in self._appended and self.writer is not None:
+            return self.writer.path
+        line = self.shards.find(run.index)
+        if line is not None:
+            return self.shards.path(line)
+        return self.path / pruned.DATA_NAME if run.index in self.pruned() else own
 
     def finished(self, run: Run, report: Callable[[str], None]) -> record.Head | None:
         """The head of the run's record when it is there and whole.
@@ -150,13 +184,15 @@ class ResultFolder:
             StorageError: the place of the record holds another run's.
         """
         path = self.record_path(run.index)
-        head = _head(path, report)
+        head = _head(path, report) or self._elsewhere(run, report)
         orphan = self.orphan_path(run.name)
         if head is None:
             orphaned = _head(orphan, report)
             if orphaned is not None and run.is_of(orphaned):
                 self.place(orphan, run)
                 head = _head(path, report)
+        if head is None:
+            head = self._take_back(run)
         if head is not None and not run.is_of(head):
             raise StorageError(
                 f"{path} holds setting {head.setting_id} seed {head.random_seed}, but index "
@@ -164,6 +200,61 @@ class ResultFolder:
                 "every record where it belongs"
             )
         return head
+
+    def pruned(self) -> pruned.Pruned:
+        """The runs that only `data.json` holds."""
+        try:
+            lies = (self.path / pruned.FILE_NAME).stat()
+            now = (lies.st_size, lies.st_mtime_ns, lies.st_ino)
+        except OSError:
+            return pruned.Pruned()
+        if self._pruned[0] != now:
+            self._pruned = (now, pruned.read(self.path, self.manifest))
+        return self._pruned[1]
+
+    def _elsewhere(self, run: Run, report: Callable[[str], None]) -> record.Head | None:
+        """The head of the run's record in a shard or in `data.json`."""
+        in_place = record.Head(
+            run.number, run.index, run.setting_id, run.random_seed, record.STATUSES[0]
+        )
+        if run.index in self._appended:
+            return in_place
+        self.shards.look_again()
+        line = self.shards.find(run.index)
+        if line is not None:
+            head = self._head_of(line, report)
+            if head is not None:
+                return head
+        return in_place if run.index in self.pruned() else None
+
+    def _head_of(self, line: Line, report: Callable[[str], None]) -> record.Head | None:
+        place = f"{self.shards.path(line)}, byte {line.start:,}"
+        try:
+            return record.unseal(self.shards.read(line)).head
+        except record.BadRecord as bad:
+            report(f"{place}: {bad}; the run is done again")
+        except FileNotFoundError:
+            pass  # moved or pruned since the shards were looked at
+        except OSError as error:
+            raise StorageError(f"{place}: cannot be read: {error.strerror}") from None
+        return None
+
+    def _take_back(self, run: Run) -> record.Head | None:
+        """Gives an orphan in a shard, if it is this very run, its index back."""
+        line = self.shards.orphan(run.name)
+        if line is None:
+            return None
+        with storage(f"{self.shards.path(line)}: cannot be read"):
+            data = self.shards.read(line)
+        try:
+            data = self.readdressed(data, run)
+        except record.BadRecord:
+            return None
+        if self.writer is not None:
+            self._append(run.index, data)
+        else:
+            write_atomically(self.record_path(run.index), data)
+        return record.unseal(data).head
 
     def place(self, path: Path, run: Run) -> None:
         """Moves a record of `run` from `path` to its index, its contents re-addressed.
@@ -175,7 +266,17 @@ class ResultFolder:
         if target.exists():
             return
         with storage(f"{path}: cannot be read"):
-            experiment, _, content = record.load(path.read_bytes())
+            data = path.read_bytes()
+        write_atomically(path, self.readdressed(data, run))
+        _move(path, target)
+
+    def readdressed(self, data: bytes, run: Run) -> bytes:
+        """A record, as that of `run`.
+
+        Raises:
+            BadRecord: it is none.
+        """
+        experiment, _, content = record.load(data)
         content |= {
             "run_number": run.number,
             "index": run.index,
@@ -183,9 +284,7 @@ class ResultFolder:
         }
         # the environment file stays the one it was made with: its evaluations were
         files = {"environment": experiment["environment"], "agent": self.manifest.files["agent"]}
-        params = self.manifest.grid.setting(run.setting)
-        write_atomically(path, record.encode(files, run.setting, params, content))
-        _move(path, target)
+        return record.encode(files, run.setting, self.manifest.grid.setting(run.setting), content)
 
     def set_aside(self, path: Path, name: str) -> Path:
         """Moves a record (and its arrays) to the orphans under `name`."""
@@ -202,7 +301,7 @@ class ResultFolder:
                 if not arrays.with_suffix(".json").exists() and arrays.stat().st_nlink > 1:
                     arrays.unlink()
 
-    def write(self, run: Run, content: dict[str, object], arrays: bytes | None) -> Path:
+    def write(self, run: Run, content: dict[str, object], arrays: bytes | None) -> Written:
         """Writes the run's record, where the folder as it is now wants it.
 
         If the configuration of the folder was edited and adopted while the run was under way,
@@ -215,8 +314,13 @@ class ResultFolder:
             content,
         )
         target = self.record_path(run.index)
-        if not self._means_the_same_now() or self._taken(target, run):
+        orphaned = not self._means_the_same_now()
+        # a run that is done again gets a file, which counts before all else
+        if self.writer is not None and arrays is None and not self._recorded(run.index):
+            return Written(self._append(run.index, data), orphaned)
+        if orphaned or self._taken(target, run):
             target = free_name(self.orphan_path(run.name))
+            orphaned = True
             with storage(f"{target.parent}: cannot be created"):
                 target.parent.mkdir(exist_ok=True)
         if arrays is not None:
@@ -225,7 +329,23 @@ class ResultFolder:
             with storage(f"{target}: its place cannot be freed"):
                 _clear_arrays(target)
         write_atomically(target, data)
-        return target
+        return Written(target, orphaned)
+
+    def _recorded(self, index: int) -> bool:
+        """Whether there is a record of the index, good or bad, known to this process."""
+        return (
+            index in self._appended
+            or self.record_path(index).exists()
+            or self.shards.find(index) is not None
+            or index in self.pruned()
+        )
+
+    def _append(self, index: int, data: bytes) -> Path:
+        """Adds a record to this process's shard. A line is an orphan or not by what it says."""
+        assert self.writer is not None
+        self.writer.append(data)
+        self._appended.add(index)
+        return self.writer.path
 
     def _means_the_same_now(self) -> bool:
         """Whether the folder's indices still mean what `manifest` says."""

@@ -9,30 +9,27 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import orjson
 import xxhash
 
-from experiment import merge_index, record
-from experiment.errors import ConfigError, StorageError
+from experiment import merge_index, pruned, record
+from experiment.errors import ConfigError, Locked, StorageError
 from experiment.files import storage, write_atomically
+from experiment.lock import Lock
 from experiment.manifest import FILE_NAME, Manifest
-from experiment.merge_folder import (
-    Names,
-    RecordFiles,
-    SetAside,
-    is_record_name,
-    list_names,
-    read_manifest,
-)
+from experiment.merge_folder import SetAside, is_record_name, read_manifest
 from experiment.merge_index import Columns, Earlier
+from experiment.merge_sources import Copy, Sources, columns_of
 from experiment.splice import Splice
 
-OUTPUT_NAME = "data.json"
+OUTPUT_NAME = pruned.DATA_NAME
 REPORT_NAME = "combine_report.json"
+_PATIENCE_SECONDS = 60.0
 
 #: Called with (records looked at, records in all), once a record.
 Show = Callable[[int, int], None]
@@ -74,20 +71,60 @@ def merge(folder: Path, output: Path | None, show: Show) -> Merged:
     output = folder / OUTPUT_NAME if output is None else output
     _check_output(output)
     digest = xxhash.xxh3_128_hexdigest(meaning)
+    is_home = output.absolute() == (folder / OUTPUT_NAME).absolute()
     with contextlib.ExitStack() as stack:
-        old, earlier = _open_old(output, digest, manifest.grid.size, stack)
+        sources = stack.enter_context(Sources(folder, manifest, digest))
+        holds_pruned = is_home and bool(sources.pruned)
+        old, earlier = _open_old(output, digest, manifest.grid.size, stack, must_be=holds_pruned)
         splice = stack.enter_context(Splice(output, old, earlier.size))
-        records = stack.enter_context(RecordFiles(folder, manifest.stem))
-        merging = _Merging(manifest, records, earlier, splice, Merged(output))
-        merged = merging.run(list_names(folder, manifest), show)
+        merging = _Merging(manifest, sources, earlier, splice, Merged(output))
+        merged = merging.run(show)
+        if is_home:
+            stack.enter_context(changing(folder))
+            if pruned.read_strictly(folder, manifest) != sources.pruned:
+                raise StorageError(f"{folder}: its records were pruned meanwhile; combine again")
         if read_manifest(folder)[1] != meaning:
             raise StorageError(f"{folder}: its configuration was edited meanwhile; combine again")
         if merged.untouched:
             return merged
+        if holds_pruned:
+            # of those that were done again, the new record counts
+            left = _still_pruned(sources.pruned, merging.columns)
+            if left != sources.pruned:
+                pruned.write(folder, manifest, left)
         lies, columns = splice.finish(), merging.columns
-    del earlier, merging  # with millions of runs, not to be held beside the index in the making
-    merge_index.save(merge_index.path_of(output), columns, digest, lies)
+        del earlier, merging  # with millions of runs, not to be held beside the index in the making
+        merge_index.save(merge_index.path_of(output), columns, digest, lies)
     return merged
+
+
+@contextlib.contextmanager
+def changing(folder: Path) -> Iterator[None]:
+    """Nobody else replaces the folder's data.json, or says what only it holds, in the block.
+
+    Raises:
+        Locked: somebody else does, and takes long.
+    """
+    lock = Lock(folder / f".{OUTPUT_NAME}.lock", f"{folder / OUTPUT_NAME}: its replacement")
+    until = time.monotonic() + _PATIENCE_SECONDS
+    while True:
+        try:
+            with lock:
+                yield
+                return
+        except Locked:
+            if time.monotonic() >= until:
+                raise
+            time.sleep(0.1)
+
+
+def _still_pruned(before: Mapping[int, int], columns: Columns) -> dict[int, int]:
+    """Those whose bytes are still the same."""
+    return {
+        index: stamp
+        for index, stamp in zip(columns.indices, columns.stamps, strict=True)
+        if before.get(index) == stamp
+    }
 
 
 def write_report(folder: Path, merged: Merged) -> None:
@@ -123,9 +160,13 @@ def _check_output(output: Path) -> None:
 
 
 def _open_old(
-    output: Path, digest: str, grid_size: int, stack: contextlib.ExitStack
+    output: Path, digest: str, grid_size: int, stack: contextlib.ExitStack, *, must_be: bool
 ) -> tuple[int | None, Earlier]:
-    """The merged file as it is, open, and what its index says; nothing where they do not fit."""
+    """The merged file as it is, open, and what its index says; nothing where they do not fit.
+
+    Args:
+        must_be: it holds what nothing else does.
+    """
     try:
         old = os.open(output, os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
@@ -133,6 +174,8 @@ def _open_old(
     stack.callback(os.close, old)
     lies = os.fstat(old)
     columns = merge_index.load(merge_index.path_of(output), digest, lies)
+    if columns is None and must_be:
+        columns = columns_of(old, output, digest)
     if columns is None:
         return None, Earlier(Columns(), 0, grid_size)
     return old, Earlier(columns, lies.st_size, grid_size)
@@ -148,32 +191,32 @@ class _Merging:
     def __init__(
         self,
         manifest: Manifest,
-        records: RecordFiles,
+        sources: Sources,
         earlier: Earlier,
         splice: Splice,
         merged: Merged,
     ) -> None:
         self.columns = Columns()
-        self._manifest, self._records, self._earlier = manifest, records, earlier
+        self._manifest, self._sources, self._earlier = manifest, sources, earlier
         self._splice, self._merged = splice, merged
         self._grid_size = manifest.grid.size
         self._setting: int | None = None  # of the run put last
         self._position: int | None = -1  # of that run in the old file; None if it is new
         self._identity = (-1, "")  # a setting and its setting_id
 
-    def run(self, names: Names, show: Show) -> Merged:
+    def run(self, show: Show) -> Merged:
         """Puts every record that can be, and the end of the file."""
-        merged = self._merged
-        for done, index in enumerate(names.indices):
-            show(done, len(names.indices))
+        merged, names = self._merged, self._sources.names
+        for done, (index, copies) in enumerate(self._sources):
+            show(done, len(self._sources))
             position = self._earlier.find(index)
-            if position is not None and self._records.stamp(index) == self._earlier.stamp(position):
+            if position is not None and copies[0].stamp() == self._earlier.stamp(position):
                 self._keep(index, position)
             else:
-                self._read(index)
+                self._read(index, copies)
         self._end()
         merged.set_aside += names.misnamed
-        merged.orphaned = names.orphaned
+        merged.orphaned = self._sources.orphaned
         merged.runs = len(self.columns)
         merged.diverged = sum(self.columns.diverged)
         merged.size = self._splice.size
@@ -199,18 +242,23 @@ class _Merging:
         )
         self._splice.keep(start, end)
 
-    def _read(self, index: int) -> None:
-        """Puts a run out of its record, or sets the record aside."""
-        try:
-            data, stamp = self._records.read(index, self._splice.room)
-            sealed = record.unseal(data)
-            self._check(index, sealed)
-        except FileNotFoundError:
-            return  # it was moved since the folder was listed
-        except (record.BadRecord, OSError) as error:
-            why = f"cannot be read: {error.strerror}" if isinstance(error, OSError) else str(error)
-            self._merged.set_aside.append(SetAside(self._records.name(index), why))
+    def _read(self, index: int, copies: Sequence[Copy]) -> None:
+        """Puts a run out of the first of its copies that is good; the bad ones are set aside."""
+        for copy in copies:
+            try:
+                sealed, stamp = copy.read(self._splice.room)
+                self._check(index, sealed)
+            except FileNotFoundError:
+                continue  # it was moved since the folder was listed
+            except (record.BadRecord, OSError) as error:
+                unreadable = isinstance(error, OSError)
+                why = f"cannot be read: {error.strerror}" if unreadable else str(error)
+                self._merged.set_aside.append(SetAside(copy.name, why))
+                continue
+            self._put(index, sealed, stamp)
             return
+
+    def _put(self, index: int, sealed: record.Sealed, stamp: int) -> None:
         setting = index % self._grid_size
         self._splice.put(self._before(setting), sealed.run)
         self._note(setting, None)

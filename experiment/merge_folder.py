@@ -7,8 +7,7 @@ import difflib
 import itertools
 import os
 import re
-from array import array
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -36,12 +35,12 @@ class Names:
     """The record files of a folder.
 
     Attributes:
-        indices: that there is a file for, by setting and then by run.
+        indices: that there is a file for.
         misnamed: files that are named almost as records of this folder.
         orphaned: number of records without an index.
     """
 
-    indices: Sequence[int]
+    indices: list[int]
     misnamed: list[SetAside]
     orphaned: int
 
@@ -72,7 +71,6 @@ def list_names(folder: Path, manifest: Manifest) -> Names:
     """Looks at the names in the folder, not into the files.
 
     Raises:
-        ConfigError: there is no record.
         StorageError: the folder cannot be read.
     """
     prefix, suffix = f"{manifest.stem}_data_", ".json"
@@ -86,21 +84,8 @@ def list_names(folder: Path, manifest: Manifest) -> Names:
                 indices.append(index)
             elif is_record_name(name):
                 misnamed.append(SetAside(_printable(name), _why_misnamed(name, prefix)))
-    orphaned = _count_records(folder / "orphaned")
-    if not indices and not misnamed:
-        aside = f" ({orphaned} orphaned ones are set aside)" if orphaned else ""
-        raise ConfigError(f"{folder}: there is no record yet{aside}")
     misnamed.sort(key=lambda one: one.file)
-    return Names(_by_setting(indices, manifest.grid.size), misnamed, orphaned)
-
-
-def _by_setting(indices: list[int], grid_size: int) -> Sequence[int]:
-    """`indices` by setting and then by run. There may be millions: they are sorted in place."""
-    runs = max(indices, default=0) // grid_size + 1
-    for position, index in enumerate(indices):
-        indices[position] = index % grid_size * runs + index // grid_size
-    indices.sort()
-    return array("q", (rank % runs * grid_size + rank // runs for rank in indices))
+    return Names(indices, misnamed, _count_records(folder / "orphaned"))
 
 
 def _index(name: str, prefix: str, suffix: str) -> int | None:

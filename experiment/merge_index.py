@@ -6,23 +6,23 @@ record in the order of data.json. It is a cache: one that does not fit is left o
 
 from __future__ import annotations
 
+import mmap
 import os
 import struct
-import sys
 from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-import orjson
+import msgspec
 import xxhash
 
-from experiment.files import write_atomically
+from experiment import columns, record
+from experiment.columns import Type
 
-FORMAT = 1
-_TYPES: tuple[Literal["q", "Q", "B"], ...] = ("q", "Q", "q", "q", "B")
-_BYTES = sum(array(code).itemsize for code in _TYPES)
+FORMAT = 2
+_TYPES: tuple[Type, ...] = ("q", "Q", "q", "q", "B")
 _STAT = struct.Struct("<QQQQ")
 
 
@@ -118,7 +118,7 @@ class Earlier:
         return 0 if position < 0 else self.span(position)[1]
 
 
-def save(path: Path, columns: Columns, manifest: str, data: os.stat_result) -> None:
+def save(path: Path, runs: Columns, manifest: str, data: os.stat_result) -> None:
     """Writes the index.
 
     Args:
@@ -128,39 +128,46 @@ def save(path: Path, columns: Columns, manifest: str, data: os.stat_result) -> N
     Raises:
         StorageError: the disk is full...
     """
-    checksum = xxhash.xxh3_64()
-    for column in columns.all():
-        checksum.update(column)
-    header = _header(manifest, data) | {"records": len(columns), "xxh3": checksum.hexdigest()}
-    write_atomically(path, b"".join([orjson.dumps(header), b"\n", *columns.all()]))
+    columns.save(path, _header(manifest, data), runs.all())
 
 
 def load(path: Path, manifest: str, data: os.stat_result) -> Columns | None:
     """The index, if it is whole and describes just this manifest and this data.json."""
-    try:
-        content = path.read_bytes()
-        line = content.index(b"\n")
-        header = orjson.loads(content[:line])
-        body = memoryview(content)[line + 1 :]
-        count = header.pop("records")
-        if header.pop("xxh3") != xxhash.xxh3_64_hexdigest(body):
-            return None
-        if header != _header(manifest, data) or len(body) != count * _BYTES:
-            return None
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    found = columns.load(path, _TYPES)
+    if found is None or found[0] != _header(manifest, data):
         return None
-    columns, start = [], 0
-    for code in _TYPES:
-        end = start + count * array(code).itemsize
-        columns.append(body[start:end].cast(code))
-        start = end
-    return Columns(*columns)
+    return Columns(*found[1])
+
+
+class _Setting(msgspec.Struct):
+    runs: list[msgspec.Raw]
+
+
+class _DataFile(msgspec.Struct):
+    experiment_data: dict[str, _Setting]
+
+
+def rebuild(file: int) -> Columns:
+    """The index of an open data.json, by parsing it. Stamps are checksums of the runs' bytes.
+
+    Raises:
+        ValueError: it is no whole data.json.
+    """
+    found = Columns()
+    with mmap.mmap(file, 0, access=mmap.ACCESS_READ) as content:
+        tree = msgspec.json.decode(content, type=_DataFile)
+        start = 0
+        for setting in tree.experiment_data.values():
+            for raw in setting.runs:
+                run = bytes(raw)
+                start = content.find(run[: record.HEAD], start)
+                head = record.head_of(run)
+                checksum = xxhash.xxh3_64_intdigest(run)
+                found.append(head.index, checksum, start, len(run), head.status == "diverged")
+                start += len(run)
+        del tree, setting, raw  # they hold the map
+    return found
 
 
 def _header(manifest: str, data: os.stat_result) -> dict[str, Any]:
-    return {
-        "format": FORMAT,
-        "byteorder": sys.byteorder,
-        "manifest": manifest,
-        "data": _identity(data),
-    }
+    return {"format": FORMAT, "manifest": manifest, "data": _identity(data)}

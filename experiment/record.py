@@ -56,6 +56,13 @@ def encode(
     """The sealed file of one run. `run` holds HEAD_FIELDS and whatever else was measured."""
     ordered = {name: run[name] for name in HEAD_FIELDS} | run
     run_bytes = orjson.dumps(json_safe(ordered), option=orjson.OPT_SERIALIZE_NUMPY)
+    return sealed(experiment, setting, agent_params, run_bytes)
+
+
+def sealed(
+    experiment: dict[str, Any], setting: int, agent_params: dict[str, Any], run_bytes: bytes
+) -> bytes:
+    """As `encode`, of a run that is JSON already."""
     before = (
         b'{"experiment":'
         + orjson.dumps(experiment)
@@ -103,7 +110,45 @@ def ends_whole(tail: bytes, size: int) -> bool | None:
     return size - len(tail) + seal.start() == int(seal[3]) + len("]}}")
 
 
-def _read_head(run: memoryview) -> Head:
+class Seal(msgspec.Struct, frozen=True):
+    """What a whole record's last bytes say of it.
+
+    Attributes:
+        length: of the record, its line break included.
+        run: (first byte, byte after the last) of its run.
+        checksum: XXH3 of what is before it.
+    """
+
+    setting: int
+    length: int
+    run: tuple[int, int]
+    checksum: int
+
+
+def seal_of(tail: bytes) -> Seal | None:
+    """The seal that `tail` ends in, if it ends in one. Whether it is right is not looked at."""
+    match = re.compile(_SEAL).search(tail)
+    if match is None:
+        return None
+    end = int(match[3])
+    length = end + len("]}}") + len(tail) - match.start()
+    return Seal(int(match[1]), length, (int(match[2]), end), int(match[4], 16))
+
+
+#: Bytes from the beginning of a run that `head_of` has to see.
+HEAD = 256  # longer than any head
+
+
+def head_of(run: bytes | memoryview) -> Head:
+    """The head of a run from its first bytes.
+
+    Raises:
+        BadRecord: these are not the first bytes of a run.
+    """
+    return _read_head(run)
+
+
+def _read_head(run: bytes | memoryview) -> Head:
     match = re.match(_HEAD, run)
     if match is None:
         raise BadRecord(f"its run does not begin with {', '.join(HEAD_FIELDS)}")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import msgspec
+import xxhash
 
 from experiment import record
 from experiment.configuration import Experiment, build_experiment
@@ -15,6 +17,8 @@ from experiment.errors import ConfigError, StorageError
 from experiment.files import json_kind
 from experiment.folder import ResultFolder
 from experiment.manifest import Manifest
+from experiment.merge_folder import read_manifest
+from experiment.merge_sources import PrunedCopy, Sources
 from experiment.run import Options, run_index
 
 #: What two runs of the same may differ in: when and where, not what.
@@ -22,20 +26,24 @@ NOT_COMPARED = frozenset({"train_time", "eval_time", "provenance"})
 EXIT_DIFFERENT = 1
 
 
-def replay_record(path: Path, options: Options) -> int:
+def replay_record(path: Path, index: int | None, options: Options) -> int:
     """Runs a record's run again in a scratch folder, prints the comparison, returns 0 when equal.
+
+    Args:
+        path: of a record, or of a results folder that has one of `index`.
 
     Raises:
         ConfigError: no record at `path`.
     """
     try:
-        files, params, original = record.load(path.read_bytes())
+        data = path.read_bytes() if index is None else _record_in(path, index)
+        files, params, original = record.load(data)
     except OSError as error:
         raise ConfigError(f"--replay: {path}: {error.strerror}") from None
     except record.BadRecord as bad:
         raise ConfigError(f"--replay: {path}: {bad}") from None
     experiment = _experiment_of_one(files, params, path)
-    options = msgspec.structs.replace(options, force=True, checkpoint_minutes=1e9)
+    options = msgspec.structs.replace(options, force=True, checkpoint_minutes=1e9, shard=False)
     with tempfile.TemporaryDirectory(prefix="replay-") as scratch:
         offset = original["random_seed"] - original["run_number"]
         folder = ResultFolder(Path(scratch), Manifest.of(experiment, offset))
@@ -62,6 +70,21 @@ def replay_record(path: Path, options: Options) -> int:
     if different and not origins:
         print("  code, package versions, CPU and device are the same")
     return EXIT_DIFFERENT if different else 0
+
+
+def _record_in(path: Path, index: int) -> bytes:
+    """The record of `index` in a results folder, wherever it lies there."""
+    manifest, meaning = read_manifest(path)
+    with Sources(path, manifest, xxhash.xxh3_128_hexdigest(meaning)) as sources:
+        for copy in sources.copies(index):
+            with contextlib.suppress(FileNotFoundError):
+                if not isinstance(copy, PrunedCopy):
+                    return copy.data()
+                sealed, _ = copy.read(lambda size: memoryview(bytearray(size)))
+                setting = manifest.grid.setting(sealed.setting)
+                files = dict(manifest.files)
+                return record.sealed(files, sealed.setting, setting, bytes(sealed.run))
+    raise ConfigError(f"--replay: {path}: there is no record of index {index}")
 
 
 def _experiment_of_one(files: dict[str, Any], params: dict[str, Any], path: Path) -> Experiment:

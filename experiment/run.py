@@ -54,6 +54,7 @@ class Options(msgspec.Struct, frozen=True):
     force: bool = False
     monitor_after: int | None = None
     batch: int | None = 1  # None: as many as suit the agent
+    shard: bool = False
 
 
 def run_index(
@@ -370,15 +371,15 @@ class _Session:
         if self.options.record:
             arrays = member.step_arrays.encode(self.training.agent.learned_params(slot))
         try:
-            path = self.folder.write(run, content, arrays)
+            written = self.folder.write(run, content, arrays)
         except StorageError as error:
             raise StorageError(
                 f"{error}; the record is not written. {self._last_resort(slot)}"
             ) from error
-        if path != self.folder.record_path(run.index):
+        if written.orphaned:
             self.say(
                 "the configuration of the folder changed while this ran; the record is kept as "
-                f"{path}, --adopt gives it the index that it has now"
+                f"{written.path}, --adopt gives it the index that it has now"
             )
         self.checkpoints[slot].delete()
         if member.diverged:

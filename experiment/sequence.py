@@ -21,6 +21,7 @@ from experiment.folder import ResultFolder, folder_of
 from experiment.manifest import Manifest
 from experiment.run import Options, Outcome, build_training, run_group
 from experiment.selection import chosen_indices, parse_where
+from experiment.shard_writer import ShardWriter
 from experiment.signals import EXIT_SAVED, on_stop_signal
 from experiment.values import default_values
 
@@ -68,6 +69,8 @@ def run_sequence(
         folder, plan = open_folder(path, manifest, _defaults(experiment), adopt=adopt)
         if plan is not None:
             print(plan.text(), file=sys.stderr)
+        if options.shard:
+            folder.writer = ShardWriter(folder.path)
         several = request.indices is not None or request.runs is not None or request.where
         one_only = request.index is not None or not several
         return _run_all(experiment, folder, indices, options, asked_to_stop, one_only=one_only)
@@ -93,7 +96,7 @@ def _run_all(
         if one_only:
             ((index, outcome),) = ended.items()
             before = " before; --force runs it again" if outcome is Outcome.FINISHED_BEFORE else ""
-            print(f"index {index}: finished{before}: {folder.record_path(index)}")
+            print(f"index {index}: finished{before}: {folder.where(folder.run(index))}")
     if not one_only:
         counts = ", ".join(f"{count} {outcome.value}" for outcome, count in outcomes.items())
         print(f"{outcomes.total()} indices: {counts}: {folder.path}")

@@ -190,6 +190,10 @@ class Cluster(
         Annotated[float, Meta(gt=0)] | None,
         Meta(description="Minutes between two checkpoints of a run; null: main.py's default."),
     ] = None
+    shard: Annotated[
+        bool,
+        Meta(description="Whether a job appends its records to one file in shards/."),
+    ] = False
     retry: Annotated[
         Retry, Meta(description="What is asked for after a run out of memory or time.")
     ] = Retry()

@@ -40,6 +40,7 @@ class Request:
     batch: int | None
     gpus: int | None
     max_requeues: int | None
+    shard: bool
     yes: bool
     retry_failed: bool
     adopt: bool
@@ -317,7 +318,7 @@ def _left_by(sweeps: Sequence[Sweep], plans: Sequence[Plan]) -> set[tuple[str, i
 
 def _cluster(request: Request) -> Cluster:
     cluster = read_cluster(request.cluster)
-    changed: dict[str, object] = {}
+    changed: dict[str, object] = {"shard": True} if request.shard else {}
     options = ""
     if request.gpus is not None:
         options += f" --gpu {request.gpus}"

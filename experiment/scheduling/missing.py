@@ -1,4 +1,5 @@
-"""Which runs have no whole record: one listing of the folder and the last bytes of each file."""
+"""Which runs have no whole record: one listing of the folder, the last bytes of each file, and what
+is not known yet of the shards."""
 
 from __future__ import annotations
 
@@ -57,6 +58,9 @@ def records(folder: ResultFolder) -> Records:
                     ) from None
     finally:
         os.close(place)
+    folder.shards.look()
+    found.whole.update(folder.shards.at_home(), folder.pruned())
+    found.torn -= found.whole
     return found
 
 

@@ -18,6 +18,7 @@ from experiment.scheduling.launchers import Command, Devices, Fork, exit_code_of
 from experiment.scheduling.pool import Launcher
 from experiment.scheduling.submission import Submission
 from experiment.sequence import groups_of
+from experiment.shard_writer import ShardWriter
 from experiment.signals import on_stop_signal
 from experiment.values import default_values
 
@@ -38,6 +39,8 @@ def prepare(
     manifest = Manifest.of(experiment, sent.seed_offset)
     path = folder_of(experiment, Path(sent.save_dir) if sent.save_dir is not None else None)
     folder, _ = open_folder(path, manifest, default_values(settings_type), adopt=False)
+    if sent.cluster.shard:
+        folder.writer = ShardWriter(folder.path, f"{sent.name}-{task}")
     options = Options(
         device=sent.device,
         batch=sent.batch or settings_type.group_size(sent.device),
@@ -60,6 +63,8 @@ def _fork(
     experiment: Experiment, folder: ResultFolder, options: Options, devices: Devices, runs: int
 ) -> Fork:
     provenance(options.device)  # asks git once, not in every process
+    if folder.writer is not None:
+        folder.writer.share()
 
     def work(group: Sequence[int]) -> int:
         # asked to stop before it trains, it still puts its locks away

@@ -8,9 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from experiment.configuration import build_experiment
+from experiment.folder import ResultFolder
 from experiment.manifest import FILE_NAME, Manifest
 from experiment.merge import Merged, merge
+from experiment.prune import PrunedRecords, prune
 from experiment.record import encode
+from experiment.shard_writer import ShardWriter
 
 ENVIRONMENT = {"env_name": "sweep/PendulumContinuous-v1", "total_timesteps": 1000}
 AGENT = {
@@ -63,6 +66,26 @@ class RecordedSweep:
             temporary = self.path / f".{index}.tmp"
             temporary.write_bytes(self.encoded(index, **fields))
             temporary.rename(self.record(index))
+
+    def shard(self, *indices: int, name: str = "node", **fields: Any) -> Path:
+        """Writes records as a process with `--shard` does; returns the file."""
+        writer = ShardWriter(self.path, name)
+        for index in indices:
+            writer.append(self.encoded(index, **fields))
+        return writer.path
+
+    def prune(self) -> PrunedRecords:
+        """Merges, and removes what was merged."""
+        return prune(self.path, lambda done, total: None)[1]
+
+    def folder(self) -> ResultFolder:
+        """As a run sees it."""
+        return ResultFolder(self.path, self.manifest)
+
+    def files(self) -> set[str]:
+        """The names of the files with records."""
+        shards = (self.path / "shards").glob("*.jsonl")
+        return {path.name for path in [*self.path.glob("*_data_*.json"), *shards]}
 
     def merge(self, output: Path | None = None) -> Merged:
         return merge(self.path, output, lambda done, total: None)
