@@ -133,7 +133,7 @@ def main(
         if replay is not None:
             from experiment.replay import replay_record
 
-            sys.exit(replay_record(replay, index, options))
+            sys.exit(replay_record(replay, options, index))
         if env_json is None or agent_json is None:
             missing = "--env-json" if env_json is None else "--agent-json"
             raise click.UsageError(f"Missing option '{missing}'.")

@@ -85,7 +85,7 @@ class Plan(msgspec.Struct):
         lines.append(
             f"plan: kept {self.kept} records ({len(self.moved)} of them get a new index), "
             f"new {self.new_settings} settings, orphaned {len(self.orphaned)} records "
-            "(set aside, in orphaned/ or where they are in shards/; nothing is deleted)"
+            "(set aside in orphaned/; nothing is deleted)"
         )
         lines += [f"  damaged, set aside: {path.name} ({why})" for path, why in self.damaged]
         return "\n".join(lines)
@@ -114,7 +114,7 @@ def open_folder(
     except OSError as error:  # a name that is too long, a folder that may not be searched
         raise ConfigError(f"--save-dir: {path} cannot be used: {error.strerror}") from None
     if adopt and exists and not dry:
-        with housekeeping(path):
+        with housekeeping(path, "adoption"):
             return _open(folder, defaults, adopt=True, dry=False)
     return _open(folder, defaults, adopt=adopt, dry=dry)
 

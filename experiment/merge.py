@@ -176,6 +176,7 @@ def _open_old(
     columns = merge_index.load(merge_index.path_of(output), digest, lies)
     if columns is None and must_be:
         columns = columns_of(old, output, digest)
+        merge_index.save(merge_index.path_of(output), columns, digest, lies)
     if columns is None:
         return None, Earlier(Columns(), 0, grid_size)
     return old, Earlier(columns, lies.st_size, grid_size)

@@ -48,9 +48,9 @@ class PrunedRecords:
     kept: int = 0
 
 
-def housekeeping(folder: Path) -> Lock:
-    """Held by who moves or removes records of others."""
-    return Lock(folder / "running" / "adoption", f"the adoption or pruning in {folder}")
+def housekeeping(folder: Path, what: str) -> Lock:
+    """Held by who moves or removes the records of others."""
+    return Lock(folder / "running" / "adoption", f"the {what} in {folder}")
 
 
 def prune(folder: Path, show: Show) -> tuple[Merged, PrunedRecords]:
@@ -61,7 +61,7 @@ def prune(folder: Path, show: Show) -> tuple[Merged, PrunedRecords]:
         Locked: somebody prunes or adopts it now.
     """
     manifest, meaning = read_manifest(folder)
-    with housekeeping(folder):
+    with housekeeping(folder, "pruning"):
         _put_back(folder)
         for path in sorted((folder / FOLDER).glob("*.jsonl")):
             take_out_of_use(path)

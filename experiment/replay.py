@@ -26,7 +26,7 @@ NOT_COMPARED = frozenset({"train_time", "eval_time", "provenance"})
 EXIT_DIFFERENT = 1
 
 
-def replay_record(path: Path, index: int | None, options: Options) -> int:
+def replay_record(path: Path, options: Options, index: int | None = None) -> int:
     """Runs a record's run again in a scratch folder, prints the comparison, returns 0 when equal.
 
     Args:

@@ -30,14 +30,17 @@ from sweep_runs import (
 )
 
 import agents
-from experiment import record
+from experiment import pruned, record
 from experiment.adoption import Plan, open_folder
 from experiment.configuration import Experiment
 from experiment.errors import ConfigError, Locked
-from experiment.folder import ResultFolder
+from experiment.folder import ResultFolder, read_manifest
 from experiment.lock import Lock
 from experiment.manifest import Manifest
+from experiment.prune import prune
 from experiment.run import Options, Outcome, run_index
+from experiment.scheduling import missing
+from experiment.shard_writer import ShardWriter
 from experiment.step_arrays import StepArrays
 from experiment.values import default_values
 
@@ -60,8 +63,8 @@ def adopt(experiment: Experiment, path: Path, **how: Any) -> tuple[ResultFolder,
     return open_folder(path, Manifest.of(experiment, 0), DEFAULTS, **how)
 
 
-def write_record(folder: ResultFolder, index: int) -> None:
-    """A whole record whose payload says whose it is; odd runs have arrays."""
+def write_record(folder: ResultFolder, index: int, *, shard: bool = False) -> None:
+    """A whole record whose payload says whose it is; odd runs have arrays, if they have a file."""
     run = folder.run(index)
     payload = f"{run.setting_id} {run.random_seed}"
     content: dict[str, Any] = {
@@ -73,7 +76,9 @@ def write_record(folder: ResultFolder, index: int) -> None:
         "payload": payload,
     }
     arrays = StepArrays(["learned_params"]).encode({"payload": np.array(payload)})
-    folder.write(run, content, arrays if run.number % 2 else None)
+    folder.writer = ShardWriter(folder.path, "node") if shard else None
+    folder.write(run, content, arrays if run.number % 2 and not shard else None)
+    folder.writer = None
 
 
 def contents(path: Path) -> Counter[tuple[Any, ...]]:
@@ -86,7 +91,27 @@ def contents(path: Path) -> Counter[tuple[Any, ...]]:
             with np.load(file.with_suffix(".npz")) as loaded:
                 arrays = str(loaded["learned_params.payload"])
         found[run["setting_id"], run["random_seed"], run["payload"], arrays] += 1
+    for line in lines(path):
+        run = record.load(line)[2]
+        found[run["setting_id"], run["random_seed"], run["payload"], None] += 1
+    for run in pruned_runs(path):
+        found[run["setting_id"], run["random_seed"], run["payload"], None] += 1
     return found
+
+
+def pruned_runs(path: Path) -> Iterator[dict[str, Any]]:
+    """Every run that only data.json holds."""
+    manifest = read_manifest(path)
+    if manifest is not None and (indices := pruned.read_strictly(path, manifest)):
+        tree = json.loads((path / "data.json").read_bytes())
+        for setting in tree["experiment_data"].values():
+            yield from (run for run in setting["runs"] if run["index"] in indices)
+
+
+def lines(path: Path) -> Iterator[bytes]:
+    """Every record in shards."""
+    for file in path.glob("shards/*.jsonl"):
+        yield from file.read_bytes().splitlines(keepends=True)
 
 
 def assert_every_record_is_what_its_index_means(folder: ResultFolder) -> None:
@@ -99,12 +124,31 @@ def assert_every_record_is_what_its_index_means(folder: ResultFolder) -> None:
         assert (run["index"], run["run_number"]) == (index, expected.number)
         assert params == folder.manifest.grid.setting(expected.setting)
         placed.add((run["setting_id"], run["random_seed"]))
+    placed |= {(run["setting_id"], run["random_seed"]) for run in pruned_runs(folder.path)}
+    homeless = set()
+    folder.shards.look()
+    for line in lines(folder.path):
+        _, params, run = record.load(line)
+        sealed = record.unseal(line)
+        if folder.shards.find(run["index"]) is not None and (
+            sealed.head.setting_id == folder.run(run["index"]).setting_id
+        ):
+            assert params == folder.manifest.grid.setting(sealed.setting)
+            placed.add((run["setting_id"], run["random_seed"]))
+        else:
+            homeless.add(sealed.head.setting_id)
     meant = {folder.manifest.setting_id(s) for s in range(folder.manifest.grid.size)}
+    assert not homeless & meant
     for path in folder.path.glob("orphaned/*.json"):
         head = record.unseal(path.read_bytes()).head
         assert head.setting_id not in meant, "an orphan that has an index"
         assert path.stem == f"{head.setting_id}-{head.random_seed}"
-    assert len(placed) == sum(1 for _ in folder.record_files())
+    assert missing.records(folder).whole == {
+        folder.manifest.grid.index(setting, seed)
+        for identity, seed in placed
+        for setting in range(folder.manifest.grid.size)
+        if folder.manifest.setting_id(setting) == identity
+    }
     on_disk = folder.manifest_on_disk()
     assert on_disk is not None
     assert on_disk.means_the_same_as(folder.manifest)
@@ -136,6 +180,20 @@ parameters_strategy: st.SearchStrategy[Parameters] = (
 def test_records_follow_their_settings_through_any_edits(
     edits: list[Parameters], data: st.DataObject
 ) -> None:
+    follow_their_settings(edits, data, st.just(False))
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.lists(parameters_strategy, min_size=2, max_size=3), st.data())
+def test_records_in_shards_and_pruned_ones_follow_them_too(
+    edits: list[Parameters], data: st.DataObject
+) -> None:
+    follow_their_settings(edits, data, st.booleans())
+
+
+def follow_their_settings(
+    edits: list[Parameters], data: st.DataObject, in_shards: st.SearchStrategy[bool]
+) -> None:
     with tempfile.TemporaryDirectory() as scratch:
         path = Path(scratch) / "folder"
         first_records: dict[str, bytes] = {}
@@ -146,8 +204,13 @@ def test_records_follow_their_settings_through_any_edits(
             assert_every_record_is_what_its_index_means(folder)
             for index in data.draw(st.sets(st.integers(0, 3 * folder.manifest.grid.size - 1))):
                 if folder.finished(folder.run(index), pytest.fail) is None:
-                    write_record(folder, index)
+                    write_record(folder, index, shard=data.draw(in_shards))
             known = contents(path)
+            whole = missing.records(folder).whole
+            if whole and data.draw(in_shards):
+                prune(path, lambda done, total: None)
+                assert missing.records(folder).whole == whole
+                continue
             if number == 0:
                 first_records = {
                     name: content for name, content in snapshot(path).items() if "_data_" in name
@@ -155,6 +218,8 @@ def test_records_follow_their_settings_through_any_edits(
         # the first configuration is back, and all its records are where they were
         after = snapshot(path)
         for name, content in first_records.items():
+            if name not in after:
+                continue  # it was pruned in the meantime
             if name.endswith(".npz"):
                 assert after[name] == content
             else:
@@ -243,6 +308,41 @@ def test_adopting_killed_anywhere_and_done_again_ends_the_same(
         assert left == expected, step
         shutil.rmtree(path)
     assert step > 5
+
+
+@pytest.mark.parametrize("edit", ["removed", "key with its default"])
+def test_killed_anywhere_no_record_in_a_shard_or_in_data_json_is_lost(
+    edit: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before, after = map(experiment_of, EDITS[edit])
+    old = new_folder(tmp_path / "old", before)
+    for index in range(before.grid.size):
+        write_record(old, index, shard=index % 2 == 0)
+    prune(old.path, lambda done, total: None)
+    for index in range(before.grid.size, 3 * before.grid.size):
+        write_record(old, index, shard=index % 2 == 0)
+    payloads = {payload for _, _, payload, _ in contents(old.path)}
+    expected_path = tmp_path / "expected"
+    shutil.copytree(old.path, expected_path)
+    expected = missing.records(adopt(after, expected_path)[0]).whole
+    assert expected
+
+    step, reached = 0, True
+    while reached:
+        step += 1
+        path = tmp_path / f"killed-{step}"
+        shutil.copytree(old.path, path)
+        with killed_at(step, monkeypatch) as came_so_far:
+            with suppress(Killed):
+                adopt(after, path)
+            reached = came_so_far()
+        shutil.rmtree(path / "running", ignore_errors=True)
+        assert {payload for _, _, payload, _ in contents(path)} == payloads, step
+        folder, _ = adopt(after, path)
+        assert missing.records(folder).whole == expected, step
+        assert {payload for _, _, payload, _ in contents(path)} == payloads, step
+        shutil.rmtree(path)
+    assert step > 10
 
 
 def test_without_adopt_an_edit_is_a_plan_and_nothing_changes(tmp_path: Path) -> None:
