@@ -13,6 +13,7 @@ import click
 if TYPE_CHECKING:
     from experiment.merge import Merged
     from experiment.prune import PrunedRecords
+    from experiment.tables import Tabled
 
 HELP = """Merge all run records of a results folder into DIR/data.json.
 
@@ -26,8 +27,11 @@ with settings and runs in ascending order, so its bytes do not depend on the ord
 runs finished. Call it as often as you like, also while runs are under way: only records that are
 new or changed are read.
 
---prune then removes the records that data.json holds, once every one of them has been compared
-with it. Their runs count as done as before.
+--to parquet makes tables instead: runs.parquet, a row a run (hyperparameters, status, scores), and
+curves.parquet, a row a point of its learning curves.
+
+--prune then removes the records that data.json holds, once every one has been compared with it.
+Their runs count as done as before.
 
 Every record is checked. What is damaged, or belongs to another experiment, is left where it is,
 left out, and listed in DIR/combine_report.json.
@@ -51,18 +55,31 @@ _BAR_SECONDS, _LINE_SECONDS = 0.2, 60.0
     type=click.Path(path_type=Path),
     help="Another place for the file; with one DIR.  [default: DIR/data.json]",
 )
+@click.option(
+    "--to",
+    "form",
+    type=click.Choice(["json", "parquet"]),
+    default="json",
+    show_default=True,
+    help="data.json, or DIR/runs.parquet and DIR/curves.parquet.",
+)
 @click.option("--prune", is_flag=True, help="Remove the records that data.json holds, proved so.")
-def main(folders: tuple[Path, ...], output: Path | None, prune: bool) -> None:
+def main(folders: tuple[Path, ...], output: Path | None, form: str, prune: bool) -> None:
     from experiment.errors import SweepError
 
     if output is not None and len(folders) > 1:
         raise click.UsageError("--output is for one DIR.")
     if output is not None and prune:
         raise click.UsageError("--prune is for DIR/data.json, not for --output.")
+    if form == "parquet" and (output is not None or prune):
+        raise click.UsageError("--output and --prune are for --to json.")
     exit_code = 0
     for folder in folders:
         try:
-            exit_code = max(exit_code, _combine(folder, output, prune=prune))
+            if form == "parquet":
+                exit_code = max(exit_code, _tables(folder))
+            else:
+                exit_code = max(exit_code, _combine(folder, output, prune=prune))
         except SweepError as error:
             click.echo(f"error: {error}", err=True)
             exit_code = max(exit_code, error.exit_code)
@@ -93,16 +110,38 @@ def _combine(folder: Path, output: Path | None, *, prune: bool) -> int:
     return 1 if merged.set_aside else 0
 
 
+def _tables(folder: Path) -> int:
+    from experiment.tables import CURVES, RUNS, write_tables
+
+    started = time.monotonic()
+    with _Progress(str(folder)) as progress:
+        tabled = write_tables(folder, folder, progress.show)
+    new = "nothing new, left untouched" if tabled.untouched else f"{tabled.new:,} new"
+    text = (
+        f"{folder / RUNS} and {CURVES}: {_count(tabled.runs, 'run')} of "
+        f"{_count(tabled.settings, 'setting')} ({new}), {time.monotonic() - started:.1f} s"
+    )
+    click.echo(text + _asides(tabled))
+    for one in tabled.set_aside[:_LISTED]:
+        click.echo(f"left out: {folder / one.file}: {one.reason}", err=True)
+    if len(tabled.set_aside) > _LISTED:
+        click.echo(f"left out: {len(tabled.set_aside) - _LISTED:,} more", err=True)
+    return 1 if tabled.set_aside else 0
+
+
 def _summary(merged: Merged, seconds: float) -> str:
     new = "nothing new, left untouched" if merged.untouched else f"{merged.new:,} new"
     text = (
         f"{merged.output}: {_count(merged.runs, 'run')} of {_count(merged.settings, 'setting')} "
         f"({new}), {_bytes(merged.size)}, {seconds:.1f} s"
     )
-    if merged.diverged:
-        text += f"; {merged.diverged:,} diverged"
-    if merged.orphaned:
-        text += f"; {_count(merged.orphaned, 'orphaned record')} left out"
+    return text + _asides(merged)
+
+
+def _asides(found: Merged | Tabled) -> str:
+    text = f"; {found.diverged:,} diverged" if found.diverged else ""
+    if found.orphaned:
+        text += f"; {_count(found.orphaned, 'orphaned record')} left out"
     return text
 
 

@@ -332,7 +332,8 @@ class ResultFolder:
         return Written(target, orphaned)
 
     def _recorded(self, index: int) -> bool:
-        """Whether there is a record of the index, good or bad, known to this process."""
+        """Whether there is a record of the index, good or bad."""
+        self.shards.look_again()
         return (
             index in self._appended
             or self.record_path(index).exists()

@@ -203,7 +203,6 @@ class _Merging:
         self._grid_size = manifest.grid.size
         self._setting: int | None = None  # of the run put last
         self._position: int | None = -1  # of that run in the old file; None if it is new
-        self._identity = (-1, "")  # a setting and its setting_id
 
     def run(self, show: Show) -> Merged:
         """Puts every record that can be, and the end of the file."""
@@ -245,17 +244,8 @@ class _Merging:
 
     def _read(self, index: int, copies: Sequence[Copy]) -> None:
         """Puts a run out of the first of its copies that is good; the bad ones are set aside."""
-        for copy in copies:
-            try:
-                sealed, stamp = copy.read(self._splice.room)
-                self._check(index, sealed)
-            except FileNotFoundError:
-                continue  # it was moved since the folder was listed
-            except (record.BadRecord, OSError) as error:
-                unreadable = isinstance(error, OSError)
-                why = f"cannot be read: {error.strerror}" if unreadable else str(error)
-                self._merged.set_aside.append(SetAside(copy.name, why))
-                continue
+        good = self._sources.good(index, copies, self._splice.room, self._merged.set_aside)
+        for sealed, stamp in good:
             self._put(index, sealed, stamp)
             return
 
@@ -267,30 +257,6 @@ class _Merging:
         length = len(sealed.run)
         diverged = sealed.head.status == "diverged"
         self.columns.append(index, stamp, self._splice.size - length, length, diverged)
-
-    def _check(self, index: int, sealed: record.Sealed) -> None:
-        """Refuses a record that is another run's than its name says."""
-        run, setting = divmod(index, self._grid_size)
-        head = sealed.head
-        if head.index != index:
-            raise record.BadRecord(f"it is the record of index {head.index}, not {index}")
-        if (sealed.setting, head.run_number) != (setting, run):
-            raise record.BadRecord(
-                f"it says setting {sealed.setting}, run {head.run_number}, but index {index} is "
-                f"setting {setting}, run {run}"
-            )
-        if self._identity[0] != setting:
-            self._identity = (setting, self._manifest.setting_id(setting))
-        if head.setting_id != self._identity[1]:
-            raise record.BadRecord(
-                f"it was made with another setting or environment: setting_id {head.setting_id}, "
-                f"but setting {setting} of {FILE_NAME} is {self._identity[1]}"
-            )
-        if head.random_seed != run + self._manifest.seed_offset:
-            raise record.BadRecord(
-                f"its random_seed is {head.random_seed}, but that of run {run} is "
-                f"{run + self._manifest.seed_offset}"
-            )
 
     def _note(self, setting: int, position: int | None) -> None:
         self._merged.settings += setting != self._setting

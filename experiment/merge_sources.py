@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from array import array
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import groupby
 from pathlib import Path
 from types import TracebackType
@@ -14,8 +14,8 @@ import xxhash
 
 from experiment import merge_index, pruned, record
 from experiment.errors import ConfigError, StorageError
-from experiment.manifest import Manifest
-from experiment.merge_folder import Names, RecordFiles, list_names
+from experiment.manifest import FILE_NAME, Manifest
+from experiment.merge_folder import Names, RecordFiles, SetAside, list_names
 from experiment.merge_index import Columns
 from experiment.pruned import Pruned
 from experiment.shards import Line, Shards
@@ -176,6 +176,7 @@ class Sources:
     Attributes:
         names: of the record files.
         pruned: the runs that only `data.json` holds.
+        grid_size: number of settings.
     """
 
     def __init__(self, folder: Path, manifest: Manifest, digest: str) -> None:
@@ -193,7 +194,9 @@ class Sources:
         self.shards.look()
         self._files = RecordFiles(folder, manifest.stem)
         self._data = DataFile(folder / pruned.DATA_NAME, digest)
-        self._grid_size = manifest.grid.size
+        self._manifest = manifest
+        self._identity = (-1, "")  # a setting and its setting_id
+        self.grid_size = manifest.grid.size
         lines = self.shards.at_home()
         if not (self.names.indices or self.names.misnamed or lines or self.pruned):
             count = self.orphaned
@@ -201,10 +204,10 @@ class Sources:
             raise ConfigError(f"{folder}: there is no record yet{aside}")
         every = (self.names.indices, lines, self.pruned)
         last = max((index for indices in every for index in indices), default=0)
-        runs = last // self._grid_size + 1
+        runs = last // self.grid_size + 1
         # a number for each record, by setting, then by run, then by what kind of place it is in
         ranks = [
-            (index % self._grid_size * runs + index // self._grid_size) * 3 + kind
+            (index % self.grid_size * runs + index // self.grid_size) * 3 + kind
             for kind, indices in enumerate(every)
             for index in indices
         ]
@@ -225,15 +228,65 @@ class Sources:
         """(index, its copies), the one that counts first."""
         for rank, group in groupby(self._ranks, lambda rank: rank // 3):
             setting, run = divmod(rank, self._runs)
-            index = run * self._grid_size + setting
+            index = run * self.grid_size + setting
             yield index, [self._copy(index, setting, place % 3) for place in group]
 
     def copies(self, index: int) -> Iterator[Copy]:
         """Those of one run."""
-        setting = index % self._grid_size
+        setting = index % self.grid_size
         for kind, indices in enumerate(([index], self.shards.at_home(), self.pruned)):
             if index in indices:
                 yield self._copy(index, setting, kind)
+
+    def good(
+        self, index: int, copies: Iterable[Copy], room: Room, set_aside: list[SetAside]
+    ) -> Iterator[tuple[record.Sealed, int]]:
+        """(record, stamp) of the copies of a run that are whole and its own, as they are asked for.
+
+        Args:
+            set_aside: gets those that are not.
+        """
+        for copy in copies:
+            try:
+                sealed, stamp = copy.read(room)
+                self.check(index, sealed)
+            except FileNotFoundError:
+                continue  # it was moved since the folder was listed
+            except (record.BadRecord, OSError) as error:
+                why = str(error)
+                if isinstance(error, OSError):
+                    why = f"cannot be read: {error.strerror}"
+                set_aside.append(SetAside(copy.name, why))
+                continue
+            yield sealed, stamp
+
+    def check(self, index: int, sealed: record.Sealed) -> None:
+        """Refuses a record that is another run's than its address says.
+
+        Raises:
+            BadRecord: it is.
+        """
+        run, setting = divmod(index, self.grid_size)
+        head = sealed.head
+        if head.index != index:
+            raise record.BadRecord(f"it is the record of index {head.index}, not {index}")
+        if (sealed.setting, head.run_number) != (setting, run):
+            raise record.BadRecord(
+                f"it says setting {sealed.setting}, run {head.run_number}, but index {index} is "
+                f"setting {setting}, run {run}"
+            )
+        if self._identity[0] != setting:
+            self._identity = (setting, self._manifest.setting_id(setting))
+        if head.setting_id != self._identity[1]:
+            raise record.BadRecord(
+                f"it was made with another setting or environment: setting_id {head.setting_id}, "
+                f"but setting {setting} of {FILE_NAME} is {self._identity[1]}"
+            )
+        if head.random_seed != run + self._manifest.seed_offset:
+            raise record.BadRecord(
+                f"its random_seed is {head.random_seed}, but that of run {run} is "
+                f"{run + self._manifest.seed_offset}"
+            )
 
     def _copy(self, index: int, setting: int, kind: int) -> Copy:
         if kind == 0:

@@ -99,8 +99,11 @@ class Shards:
 
     def line(self, position: int) -> Line:
         """One of the lines."""
-        *numbers, diverged, at_home = (column[position] for column in self._lines)
-        return Line(*numbers, bool(diverged), bool(at_home))
+        shard, start, length, index, setting, setting_id, seed, checksum, diverged, at_home = (
+            column[position] for column in self._lines
+        )
+        what = (index, setting, setting_id, seed, checksum)
+        return Line(shard, start, length, *what, bool(diverged), bool(at_home))
 
     def __iter__(self) -> Iterator[Line]:
         return map(self.line, range(len(self)))

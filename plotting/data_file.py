@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 import msgspec
 
 if TYPE_CHECKING:
-    from plotting.curves import Curve
+    from experiment.curves import Curve
 
 Kind = Literal["eval", "train", "reward"]
 #: The curves a run may have, in the order in which the default is looked for.
@@ -286,7 +286,7 @@ def read_curves(run: Run, total_timesteps: int, bins: int) -> dict[Kind, Curve]:
 
 
 def _train_curve(run: Run, train: _TrainFields, total_timesteps: int, bins: int) -> Curve:
-    from plotting.curves import train_curve
+    from experiment.curves import train_curve
 
     ended = len(train.train_episode_steps) - train.last_episode_unfinished
     returns = train.train_episode_rewards
@@ -296,7 +296,7 @@ def _train_curve(run: Run, train: _TrainFields, total_timesteps: int, bins: int)
 
 
 def _eval_curve(run: Run, evaluation: _EvalFields | _AllFields, total_timesteps: int) -> Curve:
-    from plotting.curves import point_curve
+    from experiment.curves import point_curve
 
     at = evaluation.timesteps_at_eval
     _same_length(run, "eval_episode_rewards", evaluation.eval_episode_rewards, at)
@@ -308,7 +308,7 @@ def _eval_curve(run: Run, evaluation: _EvalFields | _AllFields, total_timesteps:
 
 
 def _reward_curve(run: Run, metrics: _Metrics, total_timesteps: int) -> Curve:
-    from plotting.curves import point_curve
+    from experiment.curves import point_curve
 
     series = metrics.mean_reward
     if series is None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from plotting.curves import Curve
+from experiment.curves import Curve
 from plotting.data_file import KINDS, BadInput, Experiment, Kind
 
 Suffix = Literal["mean", "final"]

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from plotting.curves import Curve
+from experiment.curves import Curve
 from plotting.data_file import BadInput, Experiment, Setting, read_curve
 from plotting.metric import Metric
 from plotting.selection import Tally

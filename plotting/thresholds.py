@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from plotting.curves import window_mean
+from experiment.curves import window_mean
 from plotting.inference import CONFIDENCE, percent
 from plotting.shares import share_interval
 

@@ -11,7 +11,7 @@ from plotting.seeds import SeedCurve, empty_curve, tally
 from plotting.selection import Tally
 
 if TYPE_CHECKING:
-    from plotting.curves import Curve
+    from experiment.curves import Curve
 
 BINS = 100  # of the train curve, as plotting/learning_curve.py has by default
 

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from plotting.curves import bin_edges, point_curve, smoothed, stack, train_curve
+from experiment.curves import bin_edges, point_curve, train_curve
+from plotting.curves import smoothed, stack
 
 nan = math.nan
 

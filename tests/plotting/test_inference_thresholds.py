@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from plotting.curves import area_under_curve, final_performance
+from experiment.curves import area_under_curve, final_performance
 from plotting.thresholds import Reach, summarize_reaches, time_to_threshold
 
 
