@@ -1,6 +1,6 @@
 """How much combine.py costs, beside reading the files and beside the plain way.
 
-python benchmarks/combine_speed.py [--runs 10000] [--repeats 3]
+python benchmarks/combine_speed.py [--runs 10000] [--repeats 3] [--no-plain]
 
 Makes a results folder of linearAC on sweep/PendulumContinuous-v1 (500 settings, records of 21 to
 216 KB as of real runs), then runs every way in a process of its own, in turns, and prints the
@@ -9,6 +9,7 @@ least CPU time (user + system) and the largest memory of each as a Markdown tabl
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import shutil
@@ -79,6 +80,18 @@ def make_folder(folder: Path, runs: int) -> None:
         path.write_bytes(encode(dict(manifest.files), setting, params, content))
 
 
+def into_shards(folder: Path, runs: int) -> None:
+    """Moves the records into shards of 64, as jobs of 64 runs write them."""
+    place = folder / "shards"
+    place.mkdir()
+    names = sorted(_record_names(folder))
+    for at in range(0, len(names), 64):
+        with (place / f"job-{at}.jsonl").open("wb") as shard:
+            for name in names[at : at + 64]:
+                shard.write((folder / name).read_bytes())
+                (folder / name).unlink()
+
+
 def _series(generator: Any) -> dict[str, Any]:
     """As many episodes as make a record of 21 to 216 KB, small ones more often."""
     episodes = round(660 * 13.0 ** generator.beta(1.2, 1.0))
@@ -127,6 +140,61 @@ def plain(folder: Path, runs: int) -> None:
         json.dump(merged, file)
 
 
+def orjson_merge(folder: Path, runs: int) -> None:
+    """The plain way with the fastest parser and writer there is."""
+    import orjson
+
+    merged: dict[str, Any] = {}
+    for name in _record_names(folder):
+        record = orjson.loads((folder / name).read_bytes())
+        merged.setdefault("experiment", record["experiment"])
+        for setting, content in record["experiment_data"].items():
+            settings = merged.setdefault("experiment_data", {})
+            into = settings.setdefault(setting, {**content, "runs": []})
+            into["runs"] += content["runs"]
+    (folder / "orjson.json").write_bytes(orjson.dumps(merged))
+    (folder / "orjson.json").unlink()
+
+
+def pandas_parquet(folder: Path, runs: int) -> None:
+    """A row an episode of every run, as people write it."""
+    import pandas as pd
+
+    frames = []
+    for name in _record_names(folder):
+        with (folder / name).open() as file:
+            record = json.load(file)
+        ((setting, content),) = record["experiment_data"].items()
+        (run,) = content["runs"]
+        columns = {"return": run["train_episode_rewards"], "length": run["train_episode_steps"]}
+        frame = pd.DataFrame(columns)
+        frames.append(frame.assign(setting=int(setting), run=run["run_number"]))
+    pd.concat(frames).to_parquet(folder / "pandas.parquet")
+    (folder / "pandas.parquet").unlink()
+
+
+def duckdb_parquet(folder: Path, runs: int) -> None:
+    """The same by DuckDB's reader of JSON."""
+    import duckdb
+
+    # the keys of settings differ from record to record: a map, not a struct
+    fields = {
+        "run_number": "BIGINT",
+        "train_episode_rewards": "DOUBLE[]",
+        "train_episode_steps": "BIGINT[]",
+    }
+    run = ", ".join(f"{name} {kind}" for name, kind in fields.items())
+    setting = f"MAP(VARCHAR, STRUCT(runs STRUCT({run})[]))"
+    duckdb.execute(
+        "COPY (SELECT key AS setting, run.run_number, unnest(run.train_episode_rewards) AS return, "
+        "unnest(run.train_episode_steps) AS length FROM (SELECT entry.key AS key, "
+        "unnest(entry.value.runs) AS run FROM (SELECT unnest(map_entries(experiment_data)) AS "
+        f"entry FROM read_json('{folder}/*_data_*.json', maximum_object_size=100000000, "
+        f"columns={{experiment_data: '{setting}'}})))) TO '{folder}/duckdb.parquet'"
+    )
+    (folder / "duckdb.parquet").unlink()
+
+
 def _record_names(folder: Path) -> list[str]:
     return [name for name in os.listdir(folder) if "_data_" in name]  # noqa: PTH208 - bare reading
 
@@ -135,6 +203,10 @@ WAYS: dict[str, Callable[[Path, int], None]] = {
     "make": make_folder,
     "read": read_all,
     "plain": plain,
+    "orjson": orjson_merge,
+    "pandas": pandas_parquet,
+    "duckdb": duckdb_parquet,
+    "shards": into_shards,
 }
 
 
@@ -173,8 +245,25 @@ class Cost:
         )
 
 
-def measure(folder: Path, records: list[Path], repeats: int) -> dict[str, Cost]:
-    """Name of a way -> its cost; the plain way once, as it is slow enough to be measured well."""
+PLAIN = "json.load, merge, json.dump"
+
+
+def other_ways() -> dict[str, str]:
+    """Name -> way, of those that this machine has the packages for."""
+    ways = {
+        PLAIN: "plain",
+        "orjson, merge, orjson": "orjson",
+        "json.load, pandas, parquet": "pandas",
+    }
+    if importlib.util.find_spec("duckdb"):
+        ways["DuckDB, parquet"] = "duckdb"
+    return ways
+
+
+def measure(
+    folder: Path, records: list[Path], repeats: int, others: dict[str, str]
+) -> dict[str, Cost]:
+    """Name of a way -> its cost; others' ways once, as they are slow enough to be measured well."""
     names = ("read only", "combine.py, all new", "combine.py, 1% new", "combine.py, nothing new")
     read, whole, some, nothing = costs = [Cost() for _ in names]
     one_in_hundred = records[::100]
@@ -185,13 +274,32 @@ def measure(folder: Path, records: list[Path], repeats: int) -> dict[str, Cost]:
         _remake(folder, one_in_hundred)
         some.measure("combine.py", folder)
         nothing.measure("combine.py", folder)
-    slow = Cost()
-    slow.measure(__file__, "--way", "plain", folder)
-    return dict(zip(names, costs, strict=True)) | {"json.load, merge, json.dump": slow}
+    found = dict(zip(names, costs, strict=True))
+    found["--to parquet, all new"], found["--to parquet, nothing new"] = Cost(), Cost()
+    for _ in range(repeats):
+        _forget(folder)
+        found["--to parquet, all new"].measure("combine.py", folder, "--to", "parquet")
+        found["--to parquet, nothing new"].measure("combine.py", folder, "--to", "parquet")
+    for name, way in others.items():
+        found[name] = Cost()
+        found[name].measure(__file__, "--way", way, folder)
+    return found
+
+
+def measure_shards(folder: Path, repeats: int) -> dict[str, Cost]:
+    """The same of records in shards, which those of `folder` become."""
+    subprocess.run([sys.executable, __file__, "--way", "shards", str(folder)], check=True)
+    json_, tables = Cost(), Cost()
+    for _ in range(repeats):
+        _forget(folder)
+        (folder / "shards" / ".index").unlink(missing_ok=True)
+        json_.measure("combine.py", folder)
+        tables.measure("combine.py", folder, "--to", "parquet")
+    return {"combine.py, all new, in shards": json_, "--to parquet, all new, in shards": tables}
 
 
 def _forget(folder: Path) -> None:
-    for path in [folder / "data.json", *folder.glob(".data.json.*")]:
+    for path in [folder / "data.json", *folder.glob(".*.index"), *folder.glob("*.parquet")]:
         path.unlink(missing_ok=True)
 
 
@@ -221,11 +329,18 @@ def same_content(folder: Path) -> bool:
 @click.option("--runs", type=click.IntRange(min=100), default=10_000, show_default=True)
 @click.option("--repeats", type=click.IntRange(min=1), default=3, show_default=True)
 @click.option("--check", is_flag=True, help="Compare the results too (needs 6 GB for 10,000 runs).")
+@click.option("--plain/--no-plain", default=True, help="Also the plain ways, which need memory.")
 @click.option("--scratch", type=click.Path(path_type=Path), help="Where the data is made for now.")
 @click.option("--way", type=click.Choice(list(WAYS)), hidden=True)
 @click.argument("folder", required=False, type=click.Path(path_type=Path))
 def main(
-    runs: int, repeats: int, check: bool, scratch: Path | None, way: str | None, folder: Path | None
+    runs: int,
+    repeats: int,
+    check: bool,
+    plain: bool,
+    scratch: Path | None,
+    way: str | None,
+    folder: Path | None,
 ) -> None:
     if way is not None and folder is not None:
         WAYS[way](folder, runs)
@@ -238,8 +353,9 @@ def main(
         records = sorted(folder.glob("*_data_*.json"))
         sizes = [path.stat().st_size for path in records]
         megabytes = sum(sizes) / 1e6
-        costs = measure(folder, records, repeats)
-        equal = same_content(folder) if check else None
+        costs = measure(folder, records, repeats, other_ways() if plain else {})
+        equal = same_content(folder) if check and plain else None
+        costs |= measure_shards(folder, repeats)
     finally:
         shutil.rmtree(folder)
     click.echo(
@@ -251,8 +367,9 @@ def main(
     floor = min(costs["read only"].cpu)
     for name, cost in costs.items():
         click.echo(cost.row(name, floor, megabytes))
-    ratio = min(costs["json.load, merge, json.dump"].cpu) / min(costs["combine.py, all new"].cpu)
-    click.echo(f"\ncombine.py takes {ratio:.0f} times less CPU than the plain way.")
+    if PLAIN in costs:
+        ratio = min(costs[PLAIN].cpu) / min(costs["combine.py, all new"].cpu)
+        click.echo(f"\ncombine.py takes {ratio:.0f} times less CPU than the plain way.")
     if equal is not None:
         click.echo(f"The results are {'equal' if equal else 'NOT EQUAL'}.")
 

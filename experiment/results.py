@@ -96,14 +96,14 @@ def _episodes(folder: Path) -> pd.DataFrame:
     import pandas as pd
 
     columns: dict[str, list[Any]] = {
-        name: [] for name in ("index", "run", "seed", "episode", "timestep")
+        name: [] for name in ("run", "seed", "index", "episode", "timestep")
     }
     columns |= {name: [] for name in ("return", "length", "terminated", "finished")}
     for head, found in episodes(folder):
         count = len(found.returns)
         finished = np.ones(count, bool)
         finished[count - found.last_unfinished :] = False
-        identity = (head.index, head.run_number, head.random_seed)
+        identity = (head.run_number, head.random_seed, head.index)
         every = [np.full(count, value, np.int64) for value in identity]
         every += [np.arange(count), np.cumsum(found.lengths)]
         every += [found.returns, found.lengths, found.terminated, finished]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from experiment.arrow_arrays import column, numbers
 from experiment.canonical import canonical
 from experiment.curves import Curve
 from experiment.draws import Draws
@@ -63,12 +64,12 @@ def values_of(grid: Grid) -> dict[str, Sequence[Any]]:
     """Name -> values that tell the type of a hyperparameter."""
     values: dict[str, Sequence[Any]] = {name: [one] for name, one in grid.constants.items()}
     for axis in grid.axes:
-        for column, name in enumerate(axis.names):
+        for place, name in enumerate(axis.names):
             if isinstance(axis.rows, Draws):
                 ((kind, argument),) = axis.rows.parameters[name].items()
                 values[name] = [float(one) for one in argument] if "uniform" in kind else argument
             else:
-                values[name] = [row[column] for row in axis.rows]
+                values[name] = [row[place] for row in axis.rows]
     return values
 
 
@@ -155,26 +156,22 @@ class Rows:
 
         columns = list(zip(*self._runs, strict=True)) or [()] * len(self._runs_schema)
         arrays = [
-            pa.array(column, field.type, from_pandas=True)
-            for column, field in zip(columns, self._runs_schema, strict=True)
+            column(values, field.type)
+            for values, field in zip(columns, self._runs_schema, strict=True)
         ]
         runs = pa.Table.from_arrays(arrays, schema=self._runs_schema)
         lengths = np.array([len(curve.value) for *_, curve in self._curves], np.int64)
         identities = np.array([who for who, *_ in self._curves], np.int64).reshape(-1, 4)
         repeated = np.repeat(identities, lengths, axis=0)
-        kinds = pa.DictionaryArray.from_arrays(
-            np.repeat(
-                np.array([KINDS.index(kind) for _, kind, _ in self._curves], np.int8), lengths
-            ),
-            list(KINDS),
-        ).cast(pa.string())
+        codes = np.array([KINDS.index(kind) for _, kind, _ in self._curves], np.int8)
+        kinds = column(KINDS, pa.string()).take(numbers(np.repeat(codes, lengths)))
         timesteps = [curve.timestep for *_, curve in self._curves] or [np.empty(0, np.int64)]
         values = [curve.value for *_, curve in self._curves] or [np.empty(0)]
         points = [
-            *(pa.array(np.ascontiguousarray(repeated[:, column])) for column in range(4)),
-            kinds.cast(pa.string()),
-            pa.array(np.concatenate(timesteps)),
-            pa.array(np.concatenate(values), from_pandas=True),
+            *(numbers(repeated[:, place]) for place in range(4)),
+            kinds,
+            numbers(np.concatenate(timesteps)),
+            numbers(np.concatenate(values)),
         ]
         curves = pa.Table.from_arrays(points, schema=self._curves_schema)
         self._clear()

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from click.testing import Result
 from hypothesis import given, settings
@@ -17,6 +18,7 @@ from hypothesis import strategies as st
 from recorded_sweep import RecordedSweep
 from test_combine_command import _combine_then
 
+from experiment.arrow_arrays import column, numbers
 from experiment.errors import ConfigError
 from experiment.results import load
 from experiment.table_columns import arrow_type
@@ -86,17 +88,17 @@ def test_scores_and_curves_are_those_that_are_drawn(sweep: RecordedSweep) -> Non
     tables(sweep)
     sweep.merge()
     runs = pd.read_parquet(sweep.path / RUNS).set_index("index")
-    curves = pd.read_parquet(sweep.path / CURVES).set_index(["index", "curve"]).sort_index()
+    curves = pd.read_parquet(sweep.path / CURVES)
     experiment = read_experiment(sweep.data)
     for setting in experiment.settings:
         for run in setting.runs:
             index = run.number * 6 + setting.number
             for kind in run.kinds:
                 drawn = read_curve(run, kind, experiment.total_timesteps, 100)
-                own = curves.loc[(index, kind)]
+                own = curves[(curves["index"] == index) & (curves["curve"] == kind)]
                 np.testing.assert_array_equal(own["timestep"], drawn.timestep)
                 np.testing.assert_array_equal(own["value"], drawn.value)
-                scores = runs.loc[index, [f"{kind}_mean", f"{kind}_final"]].tolist()
+                scores = [runs[f"{kind}_{part}"][index] for part in ("mean", "final")]
                 np.testing.assert_array_equal(scores, [drawn.mean, drawn.final])
 
 
@@ -177,6 +179,35 @@ def test_runs_without_curves_have_rows(sweep: RecordedSweep) -> None:
 )
 def test_a_hyperparameter_has_the_type_of_its_values(values: list[Any], kind: str) -> None:
     assert str(arrow_type(values)) == kind
+
+
+@pytest.mark.parametrize(
+    ("values", "kind"),
+    [
+        ([1, None, -3, 2**40], pa.int64()),
+        ([0.5, None, -1.0], pa.float64()),
+        ([True, None, False] * 5, pa.bool_()),
+        (["", None, "Grüße", "b"], pa.string()),
+        ([None], pa.string()),
+        ([], pa.float64()),
+    ],
+)
+def test_columns_are_those_that_arrow_makes(values: list[Any], kind: Any) -> None:
+    made = column(values, kind)
+    made.validate(full=True)
+    assert made.equals(pa.array(values, kind))
+
+
+def test_unknown_numbers_are_unknown_in_a_column() -> None:
+    assert numbers(np.array([1.0, np.nan])).to_pylist() == [1.0, None]
+    assert numbers(np.arange(6).reshape(3, 2)[:, 1]).to_pylist() == [1, 3, 5]
+
+
+def test_tables_are_made_without_pandas(sweep: RecordedSweep) -> None:
+    add(sweep, 0, 1)
+    modules = _combine_then("print(*sys.modules)", str(sweep.path), "--to", "parquet").split()
+    assert "pyarrow" in modules
+    assert {"pandas", "torch", "matplotlib"}.isdisjoint(modules)
 
 
 def test_loading_is_one_line_and_up_to_date(sweep: RecordedSweep) -> None:

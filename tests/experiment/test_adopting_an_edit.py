@@ -202,8 +202,7 @@ def follow_their_settings(
             folder, _ = adopt(experiment_of(parameters), path)
             assert contents(path) == known
             assert_every_record_is_what_its_index_means(folder)
-            some = st.sets(st.integers(0, 3 * folder.manifest.grid.size - 1))
-            for index in data.draw(some):
+            for index in data.draw(st.sets(st.integers(0, 3 * folder.manifest.grid.size - 1))):
                 if folder.finished(folder.run(index), pytest.fail) is None:
                     write_record(folder, index, shard=data.draw(in_shards))
             known = contents(path)
