@@ -17,6 +17,8 @@ HELP = """Finish a sweep: find the runs that have no record, and send those that
     SAVE_DIR    folder under results/
     AGENT_JSON  agent files, one or more
 
+With --status, one or more results folders will do instead of all of these.
+
 Run it as often as you like: what is done, queued or running is left alone, and runs that were
 interrupted go on where they were saved. It says what that costs, and asks.
 
@@ -26,17 +28,14 @@ Exit codes: 0 nothing is left to do or all was sent, 1 something failed or could
 saving, or the queue had no room for all.
 """
 
+_WORDS = ("CLUSTER", "EXECUTABLE", "BASE_PATH", "ENV_JSON", "SAVE_DIR", "AGENT_JSON...")
+_USAGE = " ".join(_WORDS)
 _INDEX = click.IntRange(min=0, max=2**63 - 1)
 _PATH = click.Path(path_type=Path)
 
 
 @click.command(help=HELP, context_settings={"max_content_width": 100})
-@click.argument("cluster", type=_PATH)
-@click.argument("executable")
-@click.argument("base_path", type=_PATH)
-@click.argument("env_json", type=_PATH)
-@click.argument("save_dir", type=_PATH)
-@click.argument("agent_json", type=_PATH, nargs=-1, required=True)
+@click.argument("words", metavar=_USAGE, nargs=-1)
 @click.option("--runs", type=click.IntRange(min=1), help="Runs of every setting. [default: 1]")
 @click.option("--indices", help="Only these, as in 0-35,72.")
 @click.option("--seed-offset", type=_INDEX, default=0, help="Added to the run.")
@@ -54,6 +53,8 @@ _PATH = click.Path(path_type=Path)
 @click.option("--emit", type=_PATH, metavar="DIR", help="Write the scripts to DIR; send nothing.")
 @click.option("--wait", is_flag=True, help="Stay until all is done; send what had no room.")
 @click.option("--status", is_flag=True, help="Say how the runs stand; send nothing.")
+@click.option("--json", "as_json", is_flag=True, help="With --status: for programs.")
+@click.option("--watch", is_flag=True, help="With --status: again and again.")
 @click.option("--logs", type=_INDEX, metavar="INDEX", help="The end of a run's log.")
 @click.option("--cancel", is_flag=True, help="Take back what is queued or running.")
 @click.option("--retry-failed", is_flag=True, help="Send also what failed too often.")
@@ -84,12 +85,7 @@ _PATH = click.Path(path_type=Path)
 )
 @click.option("--adopt", is_flag=True, help="Give old records their index in an edited grid.")
 def main(
-    cluster: Path,
-    executable: str,
-    base_path: Path,
-    env_json: Path,
-    save_dir: Path,
-    agent_json: tuple[Path, ...],
+    words: tuple[str, ...],
     runs: int | None,
     indices: str | None,
     seed_offset: int,
@@ -102,6 +98,8 @@ def main(
     emit: Path | None,
     wait: bool,
     status: bool,
+    as_json: bool,
+    watch: bool,
     logs: int | None,
     cancel: bool,
     retry_failed: bool,
@@ -132,13 +130,22 @@ def main(
             given = [name for name, is_given in alternatives.items() if is_given]
             if len(given) > 1:
                 raise ConfigError(f"{' and '.join(given)} exclude one another")
+        if (as_json or watch) and not status:
+            raise ConfigError("--json and --watch go with --status")
+        if status and words and Path(words[0]).is_dir():
+            from experiment.scheduling.status_command import status_of_folders
+
+            sys.exit(status_of_folders([*map(Path, words)], as_json=as_json, watch=watch))
+        if len(words) < len(_WORDS):
+            raise click.UsageError(f"Missing argument '{_WORDS[len(words)]}'.")
+        cluster, executable, base_path, env_json, save_dir, *agent_json = words
         request = Request(
-            cluster=cluster.absolute(),
+            cluster=Path(cluster).absolute(),
             executable=executable,
-            base_path=base_path.absolute(),
-            environment=env_json.absolute(),
-            save_dir=save_dir,
-            agents=tuple(path.absolute() for path in agent_json),
+            base_path=Path(base_path).absolute(),
+            environment=Path(env_json).absolute(),
+            save_dir=Path(save_dir),
+            agents=tuple(Path(file).absolute() for file in agent_json),
             runs=runs or 1,
             indices=indices,
             seed_offset=seed_offset,
@@ -153,7 +160,7 @@ def main(
         trial = None if pilot is None else Trial(pilot, pilot_minutes)
         command = SizingCommand(request, trial)
         if status:
-            code = command.status()
+            code = command.status(as_json=as_json, watch=watch)
         elif logs is not None:
             code = command.logs(logs)
         elif cancel:

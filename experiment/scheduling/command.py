@@ -18,7 +18,9 @@ from experiment.scheduling.backends import TaskKey
 from experiment.scheduling.cluster import Cluster, check_cluster, read_cluster
 from experiment.scheduling.dispatch import Plan, Queues, Wish
 from experiment.scheduling.launchers import program_of
+from experiment.scheduling.overview import Standing, standing_of
 from experiment.scheduling.patience import Patience
+from experiment.scheduling.status_command import show_status
 from experiment.scheduling.sweep import MOST_RUNS, Sweep, open_sweep
 from experiment.selection import parse_indices
 from experiment.signals import EXIT_SAVED
@@ -154,19 +156,17 @@ class Command:
         self._say_what_is_later(plans)
         return 0
 
-    def status(self) -> int:
+    def status(self, *, as_json: bool, watch: bool) -> int:
         """`--status`."""
-        self._look(adopt=self.request.adopt, dry=True)
-        if sys.stdout.isatty():
-            from rich.console import Console
 
-            Console().print(report.as_table(self.sweeps))
-            for sweep in self.sweeps:
-                for line in report.details(sweep):
-                    print(f"{sweep.name}:{line}")
-        else:
-            self._say_how_it_stands()
-        return 0
+        def look(ask: bool) -> list[Standing]:
+            self.sweeps = self._open()
+            if ask:
+                self.queues = Queues(self.sweeps, self.cluster.scheduler)
+            self._look(adopt=self.request.adopt, dry=True)
+            return [standing_of(sweep) for sweep in self.sweeps]
+
+        return show_status(look, as_json=as_json, watch=watch)
 
     def logs(self, index: int) -> int:
         """`--logs INDEX`."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from experiment.scheduling import submission
 from experiment.scheduling.backends import log_folder, said_path
@@ -120,16 +119,3 @@ def _job_said(one: Submission, task: int) -> list[str]:
         if path.exists():
             return path.read_text(encoding="utf-8", errors="replace").splitlines()
     return []
-
-
-def as_table(sweeps: Sequence[Sweep]) -> Any:
-    """The numbers for a terminal."""
-    from rich.table import Table
-
-    table = Table(box=None, pad_edge=False)
-    table.add_column("sweep")
-    for title in counts(sweeps[0]):
-        table.add_column(title, justify="right")
-    for sweep in sweeps:
-        table.add_row(sweep.name, *(f"{count:,}" for count in counts(sweep).values()))
-    return table
