@@ -241,7 +241,7 @@ class _Tabling:
             else:
                 self._read(index, copies, room)
         known = earlier.columns
-        tabled.untouched = len(known) > 0 and self._kept == (0, len(known))
+        tabled.untouched = not tabled.new and len(known) > 0 and self._kept == (0, len(known))
         if not tabled.untouched:
             self._copy_kept()
             self._put_rows()
