@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -109,7 +110,7 @@ def _look_later(look: Look, asked: float) -> tuple[Sequence[Standing], float]:
     return look(ask), now if ask else asked
 
 
-def _picture(standings: Sequence[Standing]) -> object:
+def _picture(standings: Sequence[Standing]) -> Any:
     from rich.console import Group
     from rich.text import Text
 

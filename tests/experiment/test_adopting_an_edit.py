@@ -207,7 +207,8 @@ def follow_their_settings(
                     write_record(folder, index, shard=data.draw(in_shards))
             known = contents(path)
             whole = missing.records(folder).whole
-            if whole and data.draw(in_shards):
+            is_pruned = data.draw(in_shards)
+            if whole and is_pruned:
                 prune(path, lambda done, total: None)
                 assert missing.records(folder).whole == whole
                 continue

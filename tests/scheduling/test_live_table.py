@@ -13,8 +13,8 @@ from batch_submission import prepare
 from rich.console import Console
 from small_sweep import LOCAL, SmallSweep
 
+from experiment.scheduling import standing
 from experiment.scheduling.events import Ended, Ending, Left, Progressed, Started
-from experiment.scheduling.report import as_table
 from experiment.scheduling.sweep import open_sweep
 from experiment.scheduling.table import Table, clock
 
@@ -89,11 +89,12 @@ def test_on_a_terminal_there_are_tables(tmp_path: Path, monkeypatch: pytest.Monk
     files = sweep.folder / "environment.json", sweep.folder / "agent.json"
     opened = open_sweep(*files, None, None, 4, 0)
     opened.look({}, {}, attempts=3, retry_failed=False)
-    console = Console(file=io.StringIO(), width=100)
-    console.print(as_table([opened]))
+    console = Console(file=io.StringIO(), width=130)
+    console.print(standing.table([standing.standing_of(opened)]))
     title, row = str(console.file.getvalue()).splitlines()  # type: ignore[attr-defined]
-    assert title.split() == ["sweep", "runs", "done", "running", "queued", "failed", "missing"]
-    assert row.split() == ["sweep-PendulumContinuous-v1_random", "4", "0", "0", "0", "0", "4"]
+    names = ["runs", "done", "diverged", "running", "queued", "failed", "missing"]
+    assert title.split() == ["experiment", *names, "steps/s", "left"]
+    assert row.split() == ["sweep-PendulumContinuous-v1_random", "4", "0", "0", "0", "0", "0", "4"]
 
 
 def test_on_a_terminal_a_sweep_is_asked_for_and_trained(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from batch_submission import happened, prepare, records
 from small_sweep import records_below
 
 import agents
-from experiment import processor
+from experiment import processor, record
 from experiment.lock import JOB_VARIABLE
 from experiment.scheduling import launchers
 from experiment.scheduling.events import Ended
@@ -55,11 +55,11 @@ def forks(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return pids
 
 
-def sent_with(folder: Path, hows: list[str], **chunk: Any) -> Submission:
+def sent_with(folder: Path, hows: list[str], **cluster: Any) -> Submission:
     values = [f"{how}-{index}" for index, how in enumerate(hows)]
     agent = {"agent_name": "brittle", "parameters": {"how": values}}
     tasks = [f"0-{len(hows) - 1}"]
-    return prepare(folder, "local", tasks, agent=agent, problem=SHORT, chunk=chunk)
+    return prepare(folder, "local", tasks, agent=agent, problem=SHORT, **cluster)
 
 
 def ended(sent: Submission) -> list[Ended]:
@@ -84,6 +84,19 @@ def test_short_runs_share_a_process_and_have_the_records_of_their_own(
         assert [event.indices for event in told] == [[index] for index in range(20)]
         assert {event.ended for event in told} == {"done"}
         assert all(event.cpu < 10 and event.memory > 2**20 for event in told)
+
+
+def test_the_processes_of_a_job_share_one_file_of_records(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(launchers, "_YOUNG_SECONDS", 0.0)
+    sent = sent_with(tmp_path, ["well", "well", "raises", "well", "once", "well"], shard=True)
+    assert run_task(sent, 0).failed == 1
+    (shard,) = (Path(sent.results) / "shards").glob("*.jsonl")
+    whole = [record.unseal(line).head.index for line in shard.read_bytes().splitlines(True)]
+    assert sorted(whole) == [0, 1, 3, 4, 5]
+    assert records(sent) == []
+    assert [event.indices for event in ended(sent) if event.ended == "done"] != []
 
 
 def test_what_runs_print_is_told_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
