@@ -159,10 +159,15 @@ class Command:
     def status(self, *, as_json: bool, watch: bool) -> int:
         """`--status`."""
 
+        looked = False
+
         def look(ask: bool) -> list[Standing]:
-            self.sweeps = self._open()
-            if ask:
-                self.queues = Queues(self.sweeps, self.cluster.scheduler)
+            nonlocal looked
+            if looked:
+                self.sweeps = self._open()
+                if ask:
+                    self.queues = Queues(self.sweeps, self.cluster.scheduler)
+            looked = True
             self._look(adopt=self.request.adopt, dry=True)
             return [standing_of(sweep) for sweep in self.sweeps]
 
