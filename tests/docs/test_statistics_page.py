@@ -12,7 +12,7 @@ PAGE = "docs/statistics.md"
 
 def test_functions_on_the_page_exist() -> None:
     text = (ROOT / PAGE).read_text()
-    rows = re.findall(r"^\| `(plotting\.\w+)` \| `(\w+)` \|(.*)", text, re.MULTILINE)
+    rows = re.findall(r"^\| `((?:plotting|experiment)\.\w+)` \| `(\w+)` \|(.*)", text, re.MULTILINE)
     assert len(rows) > 10
     for module, function, rest in rows:
         for name in [function, *re.findall(r"`(\w+)`", rest)]:
