@@ -13,7 +13,7 @@ from batch_submission import prepare
 from rich.console import Console
 from small_sweep import LOCAL, SmallSweep
 
-from experiment.scheduling import standing
+from experiment.scheduling import overview
 from experiment.scheduling.events import Ended, Ending, Left, Progressed, Started
 from experiment.scheduling.sweep import open_sweep
 from experiment.scheduling.table import Table, clock
@@ -90,7 +90,7 @@ def test_on_a_terminal_there_are_tables(tmp_path: Path, monkeypatch: pytest.Monk
     opened = open_sweep(*files, None, None, 4, 0)
     opened.look({}, {}, attempts=3, retry_failed=False)
     console = Console(file=io.StringIO(), width=130)
-    console.print(standing.table([standing.standing_of(opened)]))
+    console.print(overview.table([overview.standing_of(opened)]))
     title, row = str(console.file.getvalue()).splitlines()  # type: ignore[attr-defined]
     names = ["runs", "done", "diverged", "running", "queued", "failed", "missing"]
     assert title.split() == ["experiment", *names, "steps/s", "left"]
