@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from experiment import garbage, processor
+from experiment import garbage, processor, writers
 
 garbage.pause()
 processor.settle()
@@ -72,6 +72,12 @@ def _not_nan(context: click.Context, parameter: click.Parameter, value: float) -
     callback=_not_nan,
     help="Time between two checkpoints.",
 )
+@click.option(
+    "--log",
+    multiple=True,
+    type=click.Choice(writers.NAMES),
+    help="Write what is measured for this tool, too, as it comes. Repeatable.",
+)
 @click.option("--force", is_flag=True, help="Run again what is finished.")
 @click.option("--adopt", is_flag=True, help="Give old records their index in an edited grid.")
 @click.option("--dry-run", is_flag=True, help="Print the resolved run as JSON; run nothing.")
@@ -97,6 +103,7 @@ def main(
     device: str,
     record: str,
     checkpoint_minutes: float,
+    log: tuple[str, ...],
     force: bool,
     adopt: bool,
     dry_run: bool,
@@ -121,6 +128,7 @@ def main(
             force=force,
             monitor_after=after if monitor else None,
             batch=parse_batch(batch),
+            log=tuple(dict.fromkeys(log)),
         )
         if replay is not None:
             from experiment.replay import replay_record

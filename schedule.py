@@ -7,6 +7,8 @@ from pathlib import Path
 
 import click
 
+from experiment import writers
+
 HELP = """Finish a sweep: find the runs that have no record, and send those that nobody has in hand.
 
 \b
@@ -48,6 +50,7 @@ _PATH = click.Path(path_type=Path)
     metavar="N",
     help="How often a job may put itself back, whatever CLUSTER says.",
 )
+@click.option("--log", multiple=True, type=click.Choice(writers.NAMES), help="As main.py's.")
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 @click.option("--dry-run", is_flag=True, help="Say what would be sent, and how; send nothing.")
 @click.option("--emit", type=_PATH, metavar="DIR", help="Write the scripts to DIR; send nothing.")
@@ -95,6 +98,7 @@ def main(
     batch: str,
     gpu: int | None,
     max_requeues: int | None,
+    log: tuple[str, ...],
     yes: bool,
     dry_run: bool,
     emit: Path | None,
@@ -143,6 +147,7 @@ def main(
             batch=parse_batch(batch),
             gpus=gpu,
             max_requeues=max_requeues,
+            log=tuple(dict.fromkeys(log)),
             yes=yes,
             retry_failed=retry_failed,
             adopt=adopt,

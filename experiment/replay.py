@@ -35,7 +35,7 @@ def replay_record(path: Path, options: Options) -> int:
     except record.BadRecord as bad:
         raise ConfigError(f"--replay: {path}: {bad}") from None
     experiment = _experiment_of_one(files, params, path)
-    options = msgspec.structs.replace(options, force=True, checkpoint_minutes=1e9)
+    options = msgspec.structs.replace(options, force=True, checkpoint_minutes=1e9, log=())
     with tempfile.TemporaryDirectory(prefix="replay-") as scratch:
         offset = original["random_seed"] - original["run_number"]
         folder = ResultFolder(Path(scratch), Manifest.of(experiment, offset))

@@ -22,6 +22,7 @@ from experiment.scheduling.patience import Patience
 from experiment.scheduling.sweep import MOST_RUNS, Sweep, open_sweep
 from experiment.selection import parse_indices
 from experiment.signals import EXIT_SAVED
+from experiment.writers import require
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,7 @@ class Request:
     batch: int | None
     gpus: int | None
     max_requeues: int | None
+    log: tuple[str, ...]
     yes: bool
     retry_failed: bool
     adopt: bool
@@ -50,6 +52,7 @@ class Command:
 
     def __init__(self, request: Request) -> None:
         self.request = request
+        require(request.log)
         self.cluster = _cluster(request)
         try:
             os.chdir(request.base_path)
@@ -122,6 +125,7 @@ class Command:
             request.seed_offset,
             request.batch,
             "cuda" if self.cluster.gpus else "cpu",
+            log=request.log,
         )
 
     def _plans(self) -> list[Plan]:

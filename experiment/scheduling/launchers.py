@@ -250,6 +250,7 @@ class Command:
         if sent.cluster.checkpoint_minutes is not None:
             options["--checkpoint-minutes"] = sent.cluster.checkpoint_minutes
         words = [str(word) for pair in options.items() for word in pair]
+        words += [word for name in sent.log for word in ("--log", name)]
         return [*program_of(sent.executable), *words]
 
     def start(self, group: Sequence[int], slot: int, output: int, status: int) -> int:
