@@ -30,7 +30,9 @@ class WandbRun:
         run.folder.mkdir(parents=True, exist_ok=True)
         known = _last_id(self._folder, run.identity) if run.timestep else None
         self._id = known or f"{run.identity}-{secrets.token_hex(4)}"
-        where = {} if "WANDB_PROJECT" in os.environ else {"project": PROJECT}
+        where: dict[str, Any] = {} if "WANDB_PROJECT" in os.environ else {"project": PROJECT}
+        # it takes this project's package `agents` for another, and advertises
+        os.environ.setdefault("WANDB_DISABLE_WEAVE", "true")
         try:
             self._run: Any = wandb.init(
                 **where,
@@ -51,9 +53,7 @@ class WandbRun:
             )
         except (wandb.Error, OSError) as error:
             said = str(error).strip().rstrip(".").replace("\n", " ")
-            raise ConfigError(
-                f"--log wandb: {said}; run 'wandb login' first, or set WANDB_MODE=offline"
-            ) from None
+            raise ConfigError(f"--log wandb: {said}; or set WANDB_MODE=offline") from None
         self.since = 0 if self._run.offline else self._run.starting_step
 
     def write(self, points: Points) -> None:
@@ -65,20 +65,19 @@ class WandbRun:
             self._run.summary["status"] = status
         self._run.finish(exit_code=EXIT_INTERRUPTED if status is None else 0)
         if self._run.offline:
-            *older, _ = _offline_folders(self._folder, self._id)
-            for folder in older:
-                shutil.rmtree(folder, ignore_errors=True)
+            own = Path(self._run.dir).parent
+            for folder in self._folder.glob(f"offline-run-*-{self._id}*"):
+                if folder.name != own.name:
+                    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _last_id(folder: Path, identity: str) -> str | None:
     """The id that a run had when it was left."""
-    named = re.compile(rf"(?:offline-)?run-(\d+_\d+)-({re.escape(identity)}-[0-9a-f]{{8}})")
+    # of folders begun in one second W&B numbers the second and later
+    named = re.compile(
+        rf"(?:offline-)?run-(\d+_\d+)-({re.escape(identity)}-[0-9a-f]{{8}})(?:-\d+)?"
+    )
     found = sorted(
         m.groups() for path in folder.glob("*run-*") if (m := named.fullmatch(path.name))
     )
     return found[-1][1] if found else None
-
-
-def _offline_folders(folder: Path, run_id: str) -> list[Path]:
-    """By the time that they were begun."""
-    return sorted(folder.glob(f"offline-run-*-{run_id}"))
