@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from experiment import garbage, processor, writers
+from experiment import garbage, processor
 
 garbage.pause()
 processor.settle()
@@ -75,7 +75,7 @@ def _not_nan(context: click.Context, parameter: click.Parameter, value: float) -
 @click.option(
     "--log",
     multiple=True,
-    type=click.Choice(writers.NAMES),
+    type=click.Choice(["tensorboard", "wandb"]),
     help="Write what is measured for this tool, too, as it comes. Repeatable.",
 )
 @click.option("--force", is_flag=True, help="Run again what is finished.")

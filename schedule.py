@@ -7,8 +7,6 @@ from pathlib import Path
 
 import click
 
-from experiment import writers
-
 HELP = """Finish a sweep: find the runs that have no record, and send those that nobody has in hand.
 
 \b
@@ -50,7 +48,9 @@ _PATH = click.Path(path_type=Path)
     metavar="N",
     help="How often a job may put itself back, whatever CLUSTER says.",
 )
-@click.option("--log", multiple=True, type=click.Choice(writers.NAMES), help="As main.py's.")
+@click.option(
+    "--log", multiple=True, type=click.Choice(["tensorboard", "wandb"]), help="As main.py's."
+)
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 @click.option("--dry-run", is_flag=True, help="Say what would be sent, and how; send nothing.")
 @click.option("--emit", type=_PATH, metavar="DIR", help="Write the scripts to DIR; send nothing.")

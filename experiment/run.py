@@ -55,7 +55,7 @@ class Options(msgspec.Struct, frozen=True):
     force: bool = False
     monitor_after: int | None = None
     batch: int | None = 1  # None: as many as suit the agent
-    log: tuple[str, ...] = ()  # of writers.NAMES
+    log: tuple[str, ...] = ()  # names of writers
 
 
 def run_index(

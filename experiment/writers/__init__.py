@@ -11,14 +11,14 @@ from collections.abc import Iterable
 
 from experiment.errors import ConfigError
 
-#: What `--log` takes, each the name of the package that it needs.
-NAMES = ("tensorboard", "wandb")
-
 
 def require(names: Iterable[str]) -> None:
     """
+    Args:
+        names: of writers, which are those of the packages that they need.
+
     Raises:
-        ConfigError: a writer whose package is not installed.
+        ConfigError: a package is not installed.
     """
     for name in names:
         found = importlib.util.find_spec(name)
