@@ -59,13 +59,12 @@ def layout(chosen: Sequence[Chosen], metric: Metric) -> tuple[dict[str, bytes], 
         "algorithms": {name: _described(each) for name, each in algorithms.items()},
     }
     notes = [str(each) for each in chosen]
-    for name, each in algorithms.items():
-        if each.left_out:
-            notes.append(
-                f"{name}: left out, as not all tasks have them: runs {ranges(each.left_out)}"
-            )
-        if diverged := int(np.isnan(each.scores).sum()):
-            notes.append(f"{name}: {diverged} of {each.scores.size} scores are NaN (diverged)")
+    for name, of in algorithms.items():
+        if of.left_out:
+            missing = ranges(of.left_out)
+            notes.append(f"{name}: left out, as not all tasks have them: runs {missing}")
+        if diverged := int(np.isnan(of.scores).sum()):
+            notes.append(f"{name}: {diverged} of {of.scores.size} scores are NaN (diverged)")
     text = (json.dumps(description, indent=2) + "\n").encode()
     return {ARRAYS: arrays.getvalue(), DESCRIPTION: text}, notes
 
