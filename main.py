@@ -73,6 +73,12 @@ def _not_nan(context: click.Context, parameter: click.Parameter, value: float) -
     help="Time between two checkpoints.",
 )
 @click.option("--shard", is_flag=True, help="Append records to one file a process, in shards/.")
+@click.option(
+    "--log",
+    multiple=True,
+    type=click.Choice(["tensorboard", "wandb"]),
+    help="Write what is measured for this tool, too, as it comes. Repeatable.",
+)
 @click.option("--force", is_flag=True, help="Run again what is finished.")
 @click.option("--adopt", is_flag=True, help="Give old records their index in an edited grid.")
 @click.option("--dry-run", is_flag=True, help="Print the resolved run as JSON; run nothing.")
@@ -99,6 +105,7 @@ def main(
     record: str,
     checkpoint_minutes: float,
     shard: bool,
+    log: tuple[str, ...],
     force: bool,
     adopt: bool,
     dry_run: bool,
@@ -129,6 +136,7 @@ def main(
             monitor_after=after if monitor else None,
             batch=parse_batch(batch),
             shard=shard,
+            log=tuple(dict.fromkeys(log)),
         )
         if replay is not None:
             from experiment.replay import replay_record

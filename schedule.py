@@ -48,6 +48,9 @@ _PATH = click.Path(path_type=Path)
     help="How often a job may put itself back, whatever CLUSTER says.",
 )
 @click.option("--shard", is_flag=True, help="A file of records a job, not a run.")
+@click.option(
+    "--log", multiple=True, type=click.Choice(["tensorboard", "wandb"]), help="As main.py's."
+)
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 @click.option("--dry-run", is_flag=True, help="Say what would be sent, and how; send nothing.")
 @click.option("--emit", type=_PATH, metavar="DIR", help="Write the scripts to DIR; send nothing.")
@@ -93,6 +96,7 @@ def main(
     gpu: int | None,
     max_requeues: int | None,
     shard: bool,
+    log: tuple[str, ...],
     yes: bool,
     dry_run: bool,
     emit: Path | None,
@@ -153,6 +157,7 @@ def main(
             gpus=gpu,
             max_requeues=max_requeues,
             shard=shard,
+            log=tuple(dict.fromkeys(log)),
             yes=yes,
             retry_failed=retry_failed,
             adopt=adopt,

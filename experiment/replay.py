@@ -43,7 +43,9 @@ def replay_record(path: Path, options: Options, index: int | None = None) -> int
     except record.BadRecord as bad:
         raise ConfigError(f"--replay: {path}: {bad}") from None
     experiment = _experiment_of_one(files, params, path)
-    options = msgspec.structs.replace(options, force=True, checkpoint_minutes=1e9, shard=False)
+    options = msgspec.structs.replace(
+        options, force=True, checkpoint_minutes=1e9, shard=False, log=()
+    )
     with tempfile.TemporaryDirectory(prefix="replay-") as scratch:
         offset = original["random_seed"] - original["run_number"]
         folder = ResultFolder(Path(scratch), Manifest.of(experiment, offset))

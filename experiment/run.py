@@ -30,6 +30,7 @@ from experiment.provenance import Origin, keep_difference
 from experiment.signals import on_stop_signal
 from experiment.step_arrays import StepArrays
 from experiment.streams import Streams
+from experiment.writers.logs import Logs
 
 #: After a stop signal, how long runs that can only be saved between episodes look for an end.
 GRACE_SECONDS = 30.0
@@ -55,6 +56,7 @@ class Options(msgspec.Struct, frozen=True):
     monitor_after: int | None = None
     batch: int | None = 1  # None: as many as suit the agent
     shard: bool = False
+    log: tuple[str, ...] = ()  # names of writers
 
 
 def run_index(
@@ -248,6 +250,7 @@ class _Session:
         self.patience = 0.0  # of the search for ends of episodes, once asked to stop
         self.unsaved: set[int] = set(range(len(self.runs)))
         self.say: Callable[[str], None] = print
+        self.logs = Logs(options.log, lambda text: self.say(text))
 
     def go(self) -> dict[int, Outcome]:
         garbage.resume()
@@ -258,7 +261,8 @@ class _Session:
             self.say = progress.say
             if any(origin.resumed for origin in self.origins):
                 self.say(f"resumes at timestep {start:,}")
-            with on_stop_signal(self._ask_to_stop):
+            with on_stop_signal(self._ask_to_stop), contextlib.closing(self.logs):
+                self.logs.open(self.folder, self.runs, self.training.members)
                 if self._train(progress):
                     return {run.index: self._write(slot) for slot, run in enumerate(self.runs)}
                 return {run.index: Outcome.INTERRUPTED for run in self.runs}
@@ -280,6 +284,8 @@ class _Session:
             if now >= next_show:
                 progress.show(training.timestep)
                 next_show = now + progress.interval
+            if now >= self.logs.due:
+                self.logs.write()
             if training.stop and not leaving:
                 leaving = True
                 progress.ends_at(training.timestep)  # before saving takes time and memory
@@ -293,7 +299,7 @@ class _Session:
                 # also after a stop signal, where only the end of an episode can be saved
                 training.evaluate(patience=self.patience)
                 continue
-            deadline = min(next_show, next_checkpoint)
+            deadline = min(next_show, next_checkpoint, self.logs.due)
             training.advance(deadline, patience=self.patience)
         progress.ends_at(max(member.timestep for member in training.members))
         return True
@@ -382,6 +388,7 @@ class _Session:
                 f"{written.path}, --adopt gives it the index that it has now"
             )
         self.checkpoints[slot].delete()
+        self.logs.end(slot, content["status"])
         if member.diverged:
             at, what = member.diverged["timestep"], member.diverged["what"]
             self.say(f"diverged at timestep {at:,}: {what}")

@@ -24,6 +24,7 @@ from experiment.selection import chosen_indices, parse_where
 from experiment.shard_writer import ShardWriter
 from experiment.signals import EXIT_SAVED, on_stop_signal
 from experiment.values import default_values
+from experiment.writers import require
 
 
 class Request(msgspec.Struct, frozen=True):
@@ -62,6 +63,7 @@ def run_sequence(
     manifest = Manifest.of(experiment, seed_offset)
     if dry_run:
         return _describe(experiment, ResultFolder(path, manifest), indices, options, adopt=adopt)
+    require(options.log)
     # refuses a configuration that cannot work before the folder exists
     build_training(experiment, [ResultFolder(path, manifest).run(first)], options).close()
     asked_to_stop: list[bool] = []

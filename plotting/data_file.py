@@ -27,13 +27,15 @@ class BadInput(Exception):  # noqa: N818 - the input is bad, the program is not
     """One sentence for the user: what is wrong, where, and what would be right."""
 
 
-class _Series(msgspec.Struct):
+class Series(msgspec.Struct, frozen=True):
+    """Numbers at timesteps."""
+
     timestep: list[int]
     value: list[float]
 
 
 class _Metrics(msgspec.Struct):
-    mean_reward: _Series | None = None
+    mean_reward: Series | None = None
 
 
 class _Head(msgspec.Struct):
@@ -62,6 +64,18 @@ class _EvalFields(msgspec.Struct):
 
 class _RewardFields(msgspec.Struct):
     metrics: _Metrics
+
+
+class Measured(msgspec.Struct, frozen=True):
+    """The series of a run as its record has them."""
+
+    train_episode_rewards: list[float]
+    train_episode_steps: list[int]
+    last_episode_unfinished: bool = False
+    eval_episode_rewards: list[list[float]] = []
+    timesteps_at_eval: list[int] = []
+    metrics: dict[str, Series] = {}
+    train_time: float = 0.0
 
 
 class _TimeFields(msgspec.Struct):
@@ -315,6 +329,11 @@ def _reward_curve(run: Run, metrics: _Metrics, total_timesteps: int) -> Curve:
         raise BadInput(f"{run.where} has no metrics.mean_reward")
     _same_length(run, "metrics.mean_reward.value", series.value, series.timestep)
     return point_curve(_increasing(run, series.timestep), series.value, total_timesteps)
+
+
+def read_measured(run: Run) -> Measured:
+    """All series of a run."""
+    return _decode(run.content, Measured, run.where)
 
 
 def read_train_time(run: Run) -> float:

@@ -24,6 +24,7 @@ from experiment.scheduling.status_command import show_status
 from experiment.scheduling.sweep import MOST_RUNS, Sweep, open_sweep
 from experiment.selection import parse_indices
 from experiment.signals import EXIT_SAVED
+from experiment.writers import require
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,7 @@ class Request:
     gpus: int | None
     max_requeues: int | None
     shard: bool
+    log: tuple[str, ...]
     yes: bool
     retry_failed: bool
     adopt: bool
@@ -53,6 +55,7 @@ class Command:
 
     def __init__(self, request: Request) -> None:
         self.request = request
+        require(request.log)
         self.cluster = _cluster(request)
         try:
             os.chdir(request.base_path)
@@ -125,6 +128,7 @@ class Command:
             request.seed_offset,
             request.batch,
             "cuda" if self.cluster.gpus else "cpu",
+            log=request.log,
         )
 
     def _plans(self) -> list[Plan]:

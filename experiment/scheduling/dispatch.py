@@ -49,6 +49,7 @@ class Wish:
         batch: runs trained together; None for what suits the agent.
         device: "cpu" or "cuda".
         leave_after: seconds after which the jobs are to save and leave for good.
+        log: as main.py's.
     """
 
     cluster: Cluster
@@ -59,6 +60,7 @@ class Wish:
     batch: int | None
     device: str
     leave_after: float | None = None
+    log: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -230,6 +232,7 @@ def make_plan(sweep: Sweep, wish: Wish, limits: Limits, room: int | None) -> Pla
         tasks=packed.ranges(),
         chunks=packed.chunks,
         leave_after=wish.leave_after,
+        log=wish.log,
     )
     return Plan(sweep, sent, packed, measured_seconds(sweep))
 

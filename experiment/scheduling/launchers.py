@@ -252,6 +252,7 @@ class Command:
         words = [str(word) for pair in options.items() for word in pair]
         if sent.cluster.shard:
             words.append("--shard")
+        words += [word for name in sent.log for word in ("--log", name)]
         return [*program_of(sent.executable), *words]
 
     def start(self, group: Sequence[int], slot: int, output: int, status: int) -> int:

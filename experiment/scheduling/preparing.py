@@ -45,6 +45,7 @@ def prepare(
         device=sent.device,
         batch=sent.batch or settings_type.group_size(sent.device),
         checkpoint_minutes=sent.cluster.checkpoint_minutes or Options().checkpoint_minutes,
+        log=sent.log,
     )
     left = [
         index

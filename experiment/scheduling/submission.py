@@ -67,6 +67,7 @@ class Submission(msgspec.Struct, frozen=True):
         tasks: the indices of each task, as ranges.
         batch: runs trained together in one process; None for what suits the agent.
         leave_after: of a pilot, seconds of training after which jobs save, leave, and stay away.
+        log: as main.py's.
     """
 
     name: str
@@ -84,6 +85,7 @@ class Submission(msgspec.Struct, frozen=True):
     tasks: list[str]
     chunks: list[Chunk]
     leave_after: float | None = None
+    log: tuple[str, ...] = ()
     format: int = FORMAT
 
     @property

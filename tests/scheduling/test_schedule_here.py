@@ -8,6 +8,7 @@ import re
 import signal
 import socket
 import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -51,6 +52,18 @@ def wait_for(
 
 
 # -- what is trained
+
+
+@pytest.mark.parametrize("program", ["main.py", "another"])
+def test_runs_log_for_the_tools_that_are_named(program: str, tmp_path: Path) -> None:
+    sweep = SmallSweep(tmp_path)
+    if program == "another":
+        script = tmp_path / "program"
+        script.write_text(f'#!/bin/bash\nexec {sys.executable} {ROOT / "main.py"} "$@"\n')
+        script.chmod(0o755)
+        sweep.program = script
+    assert sweep.schedule("--log", "tensorboard").code == 0
+    assert len(list(sweep.results.glob("logs/tensorboard/*_0/events.out.tfevents.*"))) == 1
 
 
 @pytest.mark.parametrize("batch", [1, 2])
