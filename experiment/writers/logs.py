@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from experiment.errors import ConfigError
 from experiment.writers.measured import Measured
 from experiment.writers.writer import FOLDER, LoggedRun, Writer
 
@@ -111,8 +112,6 @@ def _described(folder: ResultFolder, run: Run, timestep: int) -> LoggedRun:
 
 
 def _writer(name: str, run: LoggedRun) -> Writer:
-    from experiment.errors import ConfigError
-
     try:
         if name == "wandb":
             from experiment.writers.wandb import WandbRun
