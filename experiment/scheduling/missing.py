@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from experiment import record
@@ -87,11 +87,6 @@ def being_run(folder: ResultFolder) -> set[str]:
 def left_behind(folder: ResultFolder) -> set[str]:
     """Names (`Run.name`) of the runs whose last holder was killed."""
     return {path.stem for path in (folder.path / "running").glob("*.lock") if not held(path)}
-
-
-def without(wanted: Iterable[int], *known: set[int]) -> Iterator[int]:
-    """The wanted indices that are in none of the sets."""
-    return (index for index in wanted if not any(index in one for one in known))
 
 
 def locked_indices(folder: ResultFolder, candidates: Iterable[int], names: set[str]) -> set[int]:

@@ -88,9 +88,9 @@ class Trouble:
 def troubles(sweep: Sweep) -> list[Trouble]:
     """How the missing runs ended that were tried, the commonest first."""
     kinds: dict[tuple[str, str], list[int]] = {}
-    for index in sorted([*sweep.to_send, *sweep.held_back]):
-        history = sweep.histories.get(index)
-        if history is not None and history.last not in ("", "saved", "locked"):
+    missing = set(sweep.to_send).union(sweep.held_back) if sweep.histories else ()
+    for index, history in sorted(sweep.histories.items(), key=lambda item: item[0]):
+        if index in missing and history.last not in ("", "saved", "locked"):
             kinds.setdefault((history.what, history.error or ""), []).append(index)
     return [
         Trouble(kind, error, indices, log_of(sweep, indices[0]))

@@ -106,17 +106,18 @@ class Sweep:
     ) -> None:
         """Finds out what is missing, and what of it may be sent."""
         found = missing.records(self.folder)
-        left = list(missing.without(self.wanted, found.whole))
+        left = [index for index in self.wanted if index not in found.whole]
         self.done = len(self.wanted) - len(left)
         self._whole = found.whole
         self.torn = len(found.torn.intersection(left))
         self.in_hand = self._in_hand(queued, set(left))
         left = [index for index in left if index not in self.in_hand]
         self.histories = histories(set(left), self.submissions, accounted)
-        for index in left:
-            history = self.histories.get(index)
-            tired = history is not None and history.failures >= attempts
-            (self.held_back if tired and not retry_failed else self.to_send).append(index)
+        tired = {index for index, one in self.histories.items() if one.failures >= attempts}
+        if retry_failed:
+            tired = set()
+        self.held_back = [index for index in left if index in tired]
+        self.to_send = [index for index in left if index not in tired] if tired else left
 
     def tidy(self) -> None:
         """Removes what processes left that were killed just after they had written a record."""
