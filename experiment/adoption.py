@@ -19,11 +19,12 @@ from experiment import record
 from experiment.canonical import setting_id
 from experiment.errors import ConfigError, StorageError
 from experiment.files import storage
-from experiment.folder import ResultFolder, Run, move_damaged_aside
+from experiment.folder import ResultFolder, Run
 from experiment.lock import held
 from experiment.manifest import Manifest
 from experiment.prune import housekeeping, restore
 from experiment.pruned import DATA_NAME
+from experiment.record_files import move_damaged_aside
 from experiment.shard_writer import ShardWriter, without_lines
 from experiment.shards import Line
 

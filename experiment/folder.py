@@ -14,7 +14,6 @@ Locks, checkpoints and orphans go by what a run is, so an edited configuration c
 from __future__ import annotations
 
 import contextlib
-import os
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -25,9 +24,10 @@ from experiment import pruned, record
 from experiment.checkpoint import Checkpoints
 from experiment.configuration import Experiment
 from experiment.errors import ConfigError, StorageError
-from experiment.files import clear_temporaries, fsync_folder, storage, write_atomically
+from experiment.files import clear_temporaries, storage, write_atomically
 from experiment.lock import Lock
 from experiment.manifest import FILE_NAME, Manifest
+from experiment.record_files import clear_arrays, free_name, head_at, move
 from experiment.shard_writer import ShardWriter
 from experiment.shards import Line, Shards
 
@@ -49,6 +49,15 @@ class Run(msgspec.Struct, frozen=True):
     def name(self) -> str:
         """Of the files that go by identity."""
         return f"{self.setting_id}-{self.random_seed}"
+
+    def address(self) -> dict[str, int | str]:
+        """What a record says of itself first."""
+        return {
+            "run_number": self.number,
+            "index": self.index,
+            "setting_id": self.setting_id,
+            "random_seed": self.random_seed,
+        }
 
     def is_of(self, head: record.Head) -> bool:
         """Whether a record is this run's."""
@@ -184,13 +193,13 @@ class ResultFolder:
             StorageError: the place of the record holds another run's.
         """
         path = self.record_path(run.index)
-        head = _head(path, report) or self._elsewhere(run, report)
+        head = head_at(path, report) or self._elsewhere(run, report)
         orphan = self.orphan_path(run.name)
         if head is None:
-            orphaned = _head(orphan, report)
+            orphaned = head_at(orphan, report)
             if orphaned is not None and run.is_of(orphaned):
                 self.place(orphan, run)
-                head = _head(path, report)
+                head = head_at(path, report)
         if head is None:
             head = self._take_back(run)
         if head is not None and not run.is_of(head):
@@ -268,7 +277,7 @@ class ResultFolder:
         with storage(f"{path}: cannot be read"):
             data = path.read_bytes()
         write_atomically(path, self.readdressed(data, run))
-        _move(path, target)
+        move(path, target)
 
     def readdressed(self, data: bytes, run: Run) -> bytes:
         """A record, as that of `run`.
@@ -277,11 +286,7 @@ class ResultFolder:
             BadRecord: it is none.
         """
         experiment, _, content = record.load(data)
-        content |= {
-            "run_number": run.number,
-            "index": run.index,
-            "setting_id": run.setting_id,
-        }
+        content |= run.address()
         # the environment file stays the one it was made with: its evaluations were
         files = {"environment": experiment["environment"], "agent": self.manifest.files["agent"]}
         return record.encode(files, run.setting, self.manifest.grid.setting(run.setting), content)
@@ -291,7 +296,7 @@ class ResultFolder:
         target = free_name(self.orphan_path(name))
         with storage(f"{target.parent}: cannot be created"):
             target.parent.mkdir(exist_ok=True)
-        _move(path, target)
+        move(path, target)
         return target
 
     def clear_second_names(self) -> None:
@@ -327,7 +332,7 @@ class ResultFolder:
             write_atomically(target.with_suffix(".npz"), arrays)
         elif not target.exists():
             with storage(f"{target}: its place cannot be freed"):
-                _clear_arrays(target)
+                clear_arrays(target)
         write_atomically(target, data)
         return Written(target, orphaned)
 
@@ -362,63 +367,6 @@ class ResultFolder:
                 return path.exists() and not run.is_of(record.unseal(path.read_bytes()).head)
         except record.BadRecord:
             return False
-
-
-def _move(path: Path, target: Path) -> None:
-    """Moves a record and its arrays. They have both names until the record itself has moved."""
-    arrays = path.with_suffix(".npz")
-    with storage(f"{path}: cannot be moved to {target}"):
-        _clear_arrays(target)
-        if arrays.exists():
-            os.link(arrays, target.with_suffix(".npz"))
-        path.rename(target)
-        arrays.unlink(missing_ok=True)
-        fsync_folder(target.parent)
-        fsync_folder(path.parent)
-
-
-def _clear_arrays(path: Path) -> None:
-    """Frees the place of the arrays of a record that is yet to come to `path`.
-
-    What lies there is left from a write or a move that was interrupted.
-    """
-    arrays = path.with_suffix(".npz")
-    if not arrays.exists():
-        return
-    if arrays.stat().st_nlink > 1:  # a second name of arrays that were on their way
-        arrays.unlink()
-    else:
-        move_damaged_aside(arrays)
-
-
-def _head(path: Path, report: Callable[[str], None]) -> record.Head | None:
-    """The head of the record at `path`; None when there is none or it had to be moved aside."""
-    try:
-        return record.unseal(path.read_bytes()).head
-    except FileNotFoundError:
-        return None
-    except record.BadRecord as bad:
-        report(f"{path}: {bad}; kept as {move_damaged_aside(path).name}, the run is done again")
-        return None
-    except OSError as error:
-        raise StorageError(f"{path}: cannot be read: {error.strerror}") from None
-
-
-def move_damaged_aside(path: Path) -> Path:
-    """Renames a file that is no whole record; nothing is deleted."""
-    aside = free_name(path.with_name(path.name + ".damaged"))
-    with storage(f"{path}: cannot be moved aside"):
-        path.rename(aside)
-    return aside
-
-
-def free_name(path: Path) -> Path:
-    """`path`, or a numbered one beside it: nothing is ever overwritten."""
-    candidate, number = path, 2
-    while candidate.exists():
-        candidate = path.with_name(f"{path.stem}.{number}{path.suffix}")
-        number += 1
-    return candidate
 
 
 def read_manifest(path: Path) -> Manifest | None:

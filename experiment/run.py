@@ -357,10 +357,7 @@ class _Session:
     def _write(self, slot: int) -> Outcome:
         run, member = self.runs[slot], self.training.members[slot]
         content = {
-            "run_number": run.number,
-            "index": run.index,
-            "setting_id": run.setting_id,
-            "random_seed": run.random_seed,
+            **run.address(),
             "status": "diverged" if member.diverged else "completed",
             "diverged": member.diverged,
             "total_timesteps": member.settings.total_timesteps,

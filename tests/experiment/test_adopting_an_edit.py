@@ -277,6 +277,26 @@ def killed_at(step: int, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[
         yield lambda: done >= step
 
 
+def killed_everywhere(
+    after: Experiment, old: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[tuple[int, Path]]:
+    """(step, folder): copies of `old` whose adoption was killed at each of its steps, and one
+    whose adoption came to its end."""
+    step, reached = 0, True
+    while reached:
+        step += 1
+        path = old.with_name(f"killed-{step}")
+        shutil.copytree(old, path)
+        with killed_at(step, monkeypatch) as came_so_far:
+            with suppress(Killed):
+                adopt(after, path)
+            reached = came_so_far()
+        # this process lives on: the lock that the killed one leaves would count as held
+        shutil.rmtree(path / "running", ignore_errors=True)
+        yield step, path
+        shutil.rmtree(path)
+
+
 @pytest.mark.parametrize("edit", EDITS)
 def test_adopting_killed_anywhere_and_done_again_ends_the_same(
     edit: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -291,23 +311,12 @@ def test_adopting_killed_anywhere_and_done_again_ends_the_same(
     adopt(after, expected_path)
     expected = snapshot(expected_path)
 
-    step, reached = 0, True
-    while reached:
-        step += 1
-        path = tmp_path / f"killed-{step}"
-        shutil.copytree(old.path, path)
-        with killed_at(step, monkeypatch) as came_so_far:
-            with suppress(Killed):
-                adopt(after, path)
-            reached = came_so_far()
-        # this process lives on: the lock that the killed one leaves would count as held
-        shutil.rmtree(path / "running", ignore_errors=True)
+    for step, path in killed_everywhere(after, old.path, monkeypatch):
         folder, _ = adopt(after, path)
         assert contents(path) == contents(old.path), step
         assert_every_record_is_what_its_index_means(folder)
         left = {name: content for name, content in snapshot(path).items() if ".tmp" not in name}
         assert left == expected, step
-        shutil.rmtree(path)
     assert step > 5
 
 
@@ -328,21 +337,11 @@ def test_killed_anywhere_no_record_in_a_shard_or_in_data_json_is_lost(
     expected = missing.records(adopt(after, expected_path)[0]).whole
     assert expected
 
-    step, reached = 0, True
-    while reached:
-        step += 1
-        path = tmp_path / f"killed-{step}"
-        shutil.copytree(old.path, path)
-        with killed_at(step, monkeypatch) as came_so_far:
-            with suppress(Killed):
-                adopt(after, path)
-            reached = came_so_far()
-        shutil.rmtree(path / "running", ignore_errors=True)
+    for step, path in killed_everywhere(after, old.path, monkeypatch):
         assert {payload for _, _, payload, _ in contents(path)} == payloads, step
         folder, _ = adopt(after, path)
         assert missing.records(folder).whole == expected, step
         assert {payload for _, _, payload, _ in contents(path)} == payloads, step
-        shutil.rmtree(path)
     assert step > 10
 
 

@@ -90,7 +90,7 @@ CASES: dict[str, tuple[Mapping[str, Any], dict[str, Any]]] = {
     ),
     "pictures": (
         SAC_DISCRETE,
-        {"env_name": "MinAtar/Breakout-v1", "total_timesteps": 70, "steps_per_episode": 30},
+        {"env_name": "MinAtar/Breakout-v1", "total_timesteps": 120, "steps_per_episode": 40},
     ),
 }
 

@@ -15,7 +15,7 @@ from agents.neural.policies.factory import CONTINUOUS
 from agents.soft_actor_critic.settings import SACSettings
 
 MEMBERS = 12
-STEPS = 180
+STEPS = 330
 
 
 def train(

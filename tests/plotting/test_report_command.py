@@ -69,12 +69,12 @@ def test_a_folder_without_records_is_refused(make_report: Draw, tmp_path: Path) 
     assert "does not exist" in refusal(make_report("nowhere"))
 
 
-def test_500_settings_of_20_seeds_in_one_megabyte_and_seconds(tmp_path: Path) -> None:
+def test_500_settings_of_20_seeds_in_one_megabyte_and_five_seconds(tmp_path: Path) -> None:
     data = write_large_sweep(tmp_path / "data.json")
     page = tmp_path / "report.html"
     before = _processor_seconds()
     subprocess.run([*PROGRAM, str(data), "-o", str(page)], check=True, capture_output=True)
-    assert _processor_seconds() - before < 8  # 3.7 where it was written
+    assert _processor_seconds() - before < 5
     assert page.stat().st_size < 1_000_000
 
 

@@ -213,9 +213,9 @@ def test_while_one_call_trains_others_see_it_and_can_take_it_back(tmp_path: Path
 
 
 def test_interrupted_it_saves_and_goes_on_to_the_same_bits(tmp_path: Path) -> None:
-    fields: dict[str, Any] = {"total_timesteps": 20_000, "eval_interval_timesteps": 10_000}
+    fields: dict[str, Any] = {"total_timesteps": 60_000, "eval_interval_timesteps": 30_000}
     sweep = SmallSweep(tmp_path / "sweep", LOCAL, THREE, **fields)
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1):
         process = sweep.start()
         # locks of two runs, and the submission's
         wait_for(sweep, "*.lock", process, 3)
