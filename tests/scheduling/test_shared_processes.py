@@ -2,41 +2,27 @@
 
 from __future__ import annotations
 
-import gc
 import os
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import brittle_agent
 import pytest
 from batch_submission import happened, prepare, records
 from small_sweep import records_below
 
-import agents
-from experiment import processor, record
-from experiment.lock import JOB_VARIABLE
+from experiment import record
 from experiment.scheduling import launchers
 from experiment.scheduling.events import Ended
 from experiment.scheduling.job import run_task
 from experiment.scheduling.submission import Submission
 
 # xdist has a thread of its own, which the processes of a pool do without
-pytestmark = pytest.mark.filterwarnings("ignore:.*multi-threaded.*:DeprecationWarning")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:.*multi-threaded.*:DeprecationWarning"),
+    pytest.mark.usefixtures("this_process_is_a_node"),
+]
 
 SHORT = {"env_name": "sweep/PendulumContinuous-v1", "total_timesteps": 20, "eval_episodes": 0}
-
-
-@pytest.fixture(autouse=True)
-def _this_process_is_a_node(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    for variable in (*processor.THREADS, JOB_VARIABLE, "SLURM_RESTART_COUNT"):
-        monkeypatch.setenv(variable, "0")
-    monkeypatch.delenv("SLURM_JOB_END_TIME", raising=False)
-    monkeypatch.chdir(tmp_path)
-    for name, where in brittle_agent.AGENTS.items():
-        monkeypatch.setitem(agents.AGENTS, name, where)
-    yield
-    gc.unfreeze()
 
 
 @pytest.fixture

@@ -1,0 +1,28 @@
+"""What schedule.py answered, what the stub of Slurm took, and records as jobs leave them."""
+
+from __future__ import annotations
+
+from small_sweep import Answer, SmallSweep
+from stub_slurm import StubSlurm
+
+
+def sentence(answer: Answer, code: int) -> str:
+    """The one that a call ends with that cannot do what it should."""
+    assert answer.code == code, answer
+    (line,) = answer.complained.splitlines()
+    assert line.startswith("error: ")
+    return line.removeprefix("error: ")
+
+
+def sent(slurm: StubSlurm) -> list[int]:
+    """Elements of the jobs that sbatch took."""
+    return [len(job["states"]) for job in slurm.jobs]
+
+
+def finish(sweep: SmallSweep, *indices: int) -> None:
+    """Records of these, as if the jobs had run: it is asked only whether they are whole."""
+    folder = sweep.results
+    for index in indices:
+        seal = b',"seal":{"setting":0,"run":[9,20],"xxh3":"0123456789abcdef"}}\n'
+        path = folder / f"{folder.name}_data_{index}.json"
+        path.write_bytes(b"{" * 9 + b"x" * 11 + b"]}}" + seal)
