@@ -10,6 +10,9 @@ import msgspec
 if TYPE_CHECKING:
     import numpy as np
 
+    from envs.simulator import Simulator
+    from envs.wrappers import Problem
+
 
 class Transition(NamedTuple):
     """One step of experience.
@@ -67,6 +70,34 @@ class Agent(Protocol):
 
     def learned_params(self) -> Mapping[str, np.ndarray]:
         """The learned arrays, for `--record learned_params`."""
+        ...
+
+
+class Planner(Agent, Protocol):
+    """An agent that tries out what its actions would lead to: its class has `PLANS = True`.
+
+    It is constructed with one more keyword, `simulator`: an environment of its own that can go back
+    to any state, `envs.simulator.Simulator`, made from the environment file and seen to be exact.
+    Where the settings have a field `bins`, that many values stand for each dimension of a
+    continuous action. The state of a simulator is no part of `state_dict`; snapshots may be.
+
+    A planner reads the state that it plans from with `simulator.adopt(environment)`, and returns an
+    entry of `simulator.actions`.
+
+    Attributes:
+        simulator: the one it was given.
+    """
+
+    simulator: Simulator
+
+    def act_in(self, environment: Problem) -> None:
+        """From now on `act` is about this environment, which is not to be stepped by the planner.
+
+        Called before the first `act` in it: after each reset (`environment.steps` is 0), when an
+        evaluation was begun or is over, and when an interrupted run is taken up again. Training
+        and evaluation have an environment each. As a run may be interrupted anywhere, only a
+        reset may make a difference to what is planned.
+        """
         ...
 
 

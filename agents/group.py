@@ -7,11 +7,14 @@ of members. Any other agent joins a group through `Ensemble`.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from agents.base import Agent, AgentRefused, AgentSettings, Diverged, Transition
+from agents.base import Agent, AgentRefused, AgentSettings, Diverged, Planner, Transition
+
+if TYPE_CHECKING:
+    from envs.wrappers import Problem
 
 BySlot = Any
 """An entry for each slot: a list, or an array with a leading axis of slots. Entries of slots that
@@ -141,3 +144,20 @@ class Ensemble:
 
     def learned_params(self, slot: int) -> Mapping[str, np.ndarray]:
         return self.agents[slot].learned_params()
+
+
+class Planners(Ensemble):
+    """Planners as a group: they are told where they act."""
+
+    def __init__(self, agents: Sequence[Planner], device: str) -> None:
+        super().__init__(agents, device)
+        self._planners = list(agents)
+
+    def act_in(self, slot: int, environment: Problem) -> None:
+        """As `Planner.act_in`, of one slot."""
+        self._planners[slot].act_in(environment)
+
+    def close(self) -> None:
+        """Closes their simulators."""
+        for planner in self._planners:
+            planner.simulator.close()

@@ -12,13 +12,17 @@ if TYPE_CHECKING:
     from envs.errors import EnvironmentRefused
     from envs.factory import make
     from envs.settings import AtariSettings, EnvironmentSettings
+    from envs.simulator import Simulator, check_exact, make_simulator
     from envs.state import restore_state, resumes_mid_episode, save_state
 
 __all__ = [
     "AtariSettings",
     "EnvironmentRefused",
     "EnvironmentSettings",
+    "Simulator",
+    "check_exact",
     "make",
+    "make_simulator",
     "restore_state",
     "resumes_mid_episode",
     "save_state",
@@ -28,7 +32,10 @@ _MODULES = {
     "AtariSettings": "envs.settings",
     "EnvironmentRefused": "envs.errors",
     "EnvironmentSettings": "envs.settings",
+    "Simulator": "envs.simulator",
+    "check_exact": "envs.simulator",
     "make": "envs.factory",
+    "make_simulator": "envs.simulator",
     "restore_state": "envs.state",
     "resumes_mid_episode": "envs.state",
     "save_state": "envs.state",

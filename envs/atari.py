@@ -5,10 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 import gymnasium
+import numpy as np
 from gymnasium.envs.registration import EnvSpec
+from gymnasium.wrappers import AtariPreprocessing
+from numpy.typing import NDArray
 
 from envs.errors import EnvironmentRefused
 from envs.settings import AtariSettings, EnvironmentSettings
+from envs.wrappers import Problem
+
+#: The attribute of a game that holds the screen saved beside the state it was put into.
+RESTORED_SCREEN = "_restored_screen"
 
 
 def is_atari(spec: EnvSpec) -> bool:
@@ -47,17 +54,66 @@ def steps_per_episode(spec: EnvSpec, settings: AtariSettings) -> int | None:
 
 def preprocess(env: gymnasium.Env[Any, Any], settings: AtariSettings) -> gymnasium.Env[Any, Any]:
     """Observation uint8 [frame_stack, screen_size, screen_size], [..., 3] in colour."""
-    from gymnasium.wrappers import AtariPreprocessing, FrameStackObservation, StickyAction
+    from gymnasium.wrappers import FrameStackObservation, StickyAction
 
     if settings.repeat_action_probability > 0:
         # below the frame skip, so that every frame repeats anew, as in Machado et al. (2018)
         env = StickyAction(env, settings.repeat_action_probability)
-    env = AtariPreprocessing(
-        env,
-        noop_max=settings.noop_max,
-        frame_skip=settings.frame_skip,
-        screen_size=settings.screen_size,
-        terminal_on_life_loss=settings.terminal_on_life_loss,
-        grayscale_obs=settings.grayscale,
-    )
-    return FrameStackObservation(env, settings.frame_stack)
+    return FrameStackObservation(Preprocessing(env, settings), settings.frame_stack)
+
+
+class Preprocessing(AtariPreprocessing):
+    """Gymnasium's, which always pools the brighter of two frames and resizes by area, with both
+    left to the settings."""
+
+    def __init__(self, env: gymnasium.Env[Any, Any], settings: AtariSettings) -> None:
+        super().__init__(
+            env,
+            noop_max=settings.noop_max,
+            frame_skip=settings.frame_skip,
+            screen_size=settings.screen_size,
+            terminal_on_life_loss=settings.terminal_on_life_loss,
+            grayscale_obs=settings.grayscale,
+        )
+        self.settings = settings
+
+    def step(self, action: Any) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
+        step: Any = super().step(action)
+        if self.settings.max_pool:
+            return step  # type: ignore[no-any-return]
+        # also of the frame that ended the episode, which Gymnasium's does not take
+        self._look()
+        return self._get_obs(), *step[1:]
+
+    def _look(self) -> None:
+        picture = self.obs_buffer[0]
+        if self.settings.grayscale:
+            self.ale.getScreenGrayscale(picture)
+        else:
+            self.ale.getScreenRGB(picture)
+
+    def _get_obs(self) -> NDArray[np.uint8]:
+        if self.settings.max_pool and self.frame_skip > 1:
+            np.maximum(self.obs_buffer[0], self.obs_buffer[1], out=self.obs_buffer[0])
+        return resized(self.obs_buffer[0], self.settings)
+
+
+def resized(picture: NDArray[np.uint8], settings: AtariSettings) -> NDArray[np.uint8]:
+    """A new square picture of the screen."""
+    import cv2
+
+    how = cv2.INTER_AREA if settings.resize == "area" else cv2.INTER_LINEAR
+    size = (settings.screen_size, settings.screen_size)
+    return cv2.resize(picture, size, interpolation=how)  # type: ignore[return-value]
+
+
+def screen_of(problem: Problem) -> NDArray[np.uint8] | None:
+    """The screen of a running game, uint8 [210, 160] of palette indices; None: it is not known.
+
+    The emulator shows it, unless a state was restored since, which brings no screen with it: then
+    it is the one that was saved beside the state.
+    """
+    game: Any = problem.unwrapped
+    if not problem.was_put_back:
+        return game.ale.getScreen()  # type: ignore[no-any-return]
+    return getattr(game, RESTORED_SCREEN, None)

@@ -19,6 +19,16 @@ OWN_ENVIRONMENTS: dict[str, tuple[str, int | None]] = {
     "sweep/Bimodal-v1": ("envs.own.bimodal:Bimodal", 1),
     "sweep/GridWorld-v1": ("envs.own.grid_world:GridWorld", 1000),
     "sweep/PuddleWorld-v1": ("envs.own.puddle_world:PuddleWorld", 1000),
+    "sweep/KeyDoorCorridor-v1": ("envs.own.key_door:Corridor", 200),
+    "sweep/KeyDoorMaze0-v1": ("envs.own.key_door:Maze0", 200),
+    "sweep/KeyDoorMaze1-v1": ("envs.own.key_door:Maze1", 200),
+    "sweep/KeyDoorMaze2-v1": ("envs.own.key_door:Maze2", 200),
+    "sweep/KeyDoorMaze3-v1": ("envs.own.key_door:Maze3", 200),
+    "sweep/KeyDoorMazeR-v1": ("envs.own.key_door:MazeR", 200),
+    "sweep/KeyDoorMazeL-v1": ("envs.own.key_door:MazeL", 200),
+    "sweep/KeyDoorMaze20-v1": ("envs.own.key_door:Maze20", 200),
+    "sweep/KeyDoorMaze32-v1": ("envs.own.key_door:Maze32", 200),
+    "sweep/MoveToBeacon-v1": ("envs.own.beacon:MoveToBeacon", 200),
 }
 
 

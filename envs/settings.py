@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Literal
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
@@ -18,6 +18,9 @@ class AtariSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     four frames and the random no-op start of Mnih et al. (2015).
     """
 
+    LATER_FIELDS: ClassVar[frozenset[str]] = frozenset({"max_pool", "resize"})
+    """At their defaults these are no part of a problem's identity, which is older than they are."""
+
     frame_skip: Annotated[int, Meta(ge=1, description="Frames for which an action is held.")] = 4
     screen_size: Annotated[int, Meta(ge=1, description="Side of the square picture, pixels.")] = 84
     grayscale: Annotated[bool, Meta(description="One grey channel instead of three.")] = True
@@ -29,6 +32,13 @@ class AtariSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     repeat_action_probability: Annotated[
         float, Meta(ge=0, lt=1, description="Chance, each frame, that the last action is repeated.")
     ] = 0.25
+    max_pool: Annotated[
+        bool,
+        Meta(description="Whether a picture is the brighter of a step's last two, or its last."),
+    ] = True
+    resize: Annotated[
+        Literal["area", "linear"], Meta(description="How pixels of the screen become a picture's.")
+    ] = "area"
 
 
 class EnvironmentSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -23,7 +23,7 @@ from typing import Any
 import gymnasium
 import numpy as np
 
-from envs import minatar
+from envs import atari, minatar
 from envs.generators import generator_state, restored_generator
 from envs.own.base import OwnEnvironment
 from envs.starts import is_classic_control, is_mujoco
@@ -36,7 +36,7 @@ Env = gymnasium.Env[Any, Any]
 _WRAPPERS: dict[type, tuple[str, ...]] = {
     FreshWorld: (),
     minatar.FreshGame: (),
-    gymnasium.wrappers.AtariPreprocessing: ("obs_buffer", "lives", "game_over"),
+    atari.Preprocessing: ("obs_buffer", "lives", "game_over"),
     gymnasium.wrappers.FrameStackObservation: ("obs_queue", "padding_value"),
     gymnasium.wrappers.StickyAction: (
         "last_action",
@@ -52,7 +52,7 @@ _NOT_STATE = {"render_mode", "screen", "clock", "isopen", "window", "window_surf
 def resumes_mid_episode(env: Problem) -> bool:
     """Whether ``save_state`` may be called inside an episode, or only between two."""
     known = all(type(wrapper) in _WRAPPERS for wrapper in _wrappers(env))
-    return known and _family(env.unwrapped) is not None
+    return known and family(env.unwrapped) is not None
 
 
 def save_state(env: Problem) -> dict[str, Any]:
@@ -79,6 +79,8 @@ def save_state(env: Problem) -> dict[str, Any]:
         "action_generator": generator_state(env.action_space._np_random),
         "wrappers": [_attributes(wrapper) for wrapper in _wrappers(env)] if exact else None,
         "simulator": _save_simulator(simulator) if exact else None,
+        "observation": env.observation,
+        "screen": atari.screen_of(env) if family(simulator) == "atari" else None,
     }
 
 
@@ -102,6 +104,9 @@ def restore_state(env: Problem, state: dict[str, Any]) -> None:
         action_space: Any = env.action_space
         action_space._np_random = restored_generator(state["action_generator"])
     env.restore_counters(steps=state["steps"], in_episode=state["in_episode"])
+    env.observation = state.get("observation")
+    if state.get("screen") is not None:
+        setattr(simulator, atari.RESTORED_SCREEN, state["screen"])
 
 
 def _wrappers(env: Problem) -> Iterator[Env]:
@@ -116,7 +121,8 @@ def _attributes(wrapper: Env) -> dict[str, Any]:
     return {name: copy.deepcopy(getattr(wrapper, name)) for name in _WRAPPERS[type(wrapper)]}
 
 
-def _family(simulator: Any) -> str | None:
+def family(simulator: Any) -> str | None:
+    """How an environment without its wrappers is saved; None: it cannot be."""
     if isinstance(simulator, OwnEnvironment):
         return "own"
     if is_mujoco(simulator):
@@ -132,7 +138,7 @@ def _family(simulator: Any) -> str | None:
 
 
 def _save_simulator(simulator: Any) -> Any:
-    match _family(simulator):
+    match family(simulator):
         case "own":
             return simulator.save()
         case "mujoco":
@@ -147,7 +153,7 @@ def _save_simulator(simulator: Any) -> Any:
 
 
 def _restore_simulator(simulator: Any, saved: Any) -> None:
-    match _family(simulator):
+    match family(simulator):
         case "own":
             simulator.restore(saved)
         case "mujoco":
@@ -167,11 +173,16 @@ def _restore_simulator(simulator: Any, saved: Any) -> None:
 
 def _plain(simulator: Any) -> dict[str, Any]:
     """Copies of the attributes that are plain data: spaces, specs and pictures are not."""
-    return {
-        name: copy.deepcopy(value)
+    return {name: copy.deepcopy(getattr(simulator, name)) for name in plain_names(simulator)}
+
+
+def plain_names(simulator: Any) -> list[str]:
+    """The names of those attributes."""
+    return [
+        name
         for name, value in vars(simulator).items()
         if name not in _NOT_STATE and not name.startswith("_np_random") and _is_plain(value)
-    }
+    ]
 
 
 def _is_plain(value: Any) -> bool:

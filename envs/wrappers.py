@@ -7,9 +7,11 @@ from collections.abc import Callable
 from typing import Any
 
 import gymnasium
+import msgspec
 import numpy as np
 from gymnasium.spaces import Box
 
+from envs.generators import generator_state
 from envs.rewards import Overwrite
 
 Observation = Any
@@ -18,12 +20,38 @@ Start = Callable[[], Observation]
 """Puts a freshly reset environment into its start state and returns the observation."""
 
 
+class History(msgspec.Struct):
+    """How an episode came to where it is: what it was begun with, and the actions since."""
+
+    seed: int | None
+    generator: dict[str, Any] | None
+    actions: list[Any]
+
+    def copy(self) -> History:
+        return History(self.seed, self.generator, list(self.actions))
+
+    def leads_to(self, other: History) -> bool:
+        """Whether it is the beginning of `other`."""
+        return (
+            (self.seed, self.generator) == (other.seed, other.generator)
+            and len(self.actions) <= len(other.actions)
+            and all(
+                mine is its or np.array_equal(mine, its)
+                for mine, its in zip(self.actions, other.actions, strict=False)
+            )
+        )
+
+
 class Problem(gymnasium.Wrapper[Any, Any, Any, Any]):
     """An environment as its file describes it.
 
     ``step`` clips a Box action to its bounds, counts, truncates after ``steps_per_episode`` steps
     (an episode that terminates is never truncated too) and overwrites the reward. Between the end
     of an episode and the next ``reset`` a ``step`` is an error.
+
+    Attributes:
+        observation: what the last ``step`` or ``reset`` returned.
+        history: of the present episode, after ``remember``; else None.
 
     Args:
         env: the environment, without a time limit of its own.
@@ -56,12 +84,17 @@ class Problem(gymnasium.Wrapper[Any, Any, Any, Any]):
             self._dtype = space.dtype
         self._steps = 0
         self._step: Callable[[Any], Any] = _needs_reset
+        self._put_back_at: int | None = None
+        self.observation: Observation = None
+        self.history: History | None = None
+        self._remembers = False
 
     def step(self, action: Any) -> Step:
         if self._low is not None:
             # two ufuncs: np.clip costs three times as much
             action = np.minimum(np.maximum(action, self._low, dtype=self._dtype), self._high)
         observation, reward, terminated, truncated, info = self._step(action)
+        self.observation = observation
         self._steps = steps = self._steps + 1
         if self.overwrite is not None:
             reward = self.overwrite(reward, terminated, steps)
@@ -76,12 +109,26 @@ class Problem(gymnasium.Wrapper[Any, Any, Any, Any]):
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[Observation, dict[str, Any]]:
+        if self._remembers:
+            self.unwrapped.np_random  # noqa: B018 - there is one from now on
+            self.history = History(seed, generator_state(self.unwrapped._np_random), [])
         observation, info = self.env.reset(seed=seed, options=options)
         if self._start is not None:
             observation = self._start()
+        self.observation = observation
         self._steps = 0
-        self._step = self.env.step
+        self._put_back_at = None
+        self._step = self._remembered_step if self._remembers else self.env.step
         return observation, info
+
+    def remember(self) -> None:
+        """Keeps the ``history`` of episodes from the next reset on."""
+        self._remembers = True
+
+    def _remembered_step(self, action: Any) -> Any:
+        assert self.history is not None  # made by the reset
+        self.history.actions.append(action)
+        return self.env.step(action)
 
     @property
     def in_episode(self) -> bool:
@@ -95,8 +142,14 @@ class Problem(gymnasium.Wrapper[Any, Any, Any, Any]):
 
     def restore_counters(self, *, steps: int, in_episode: bool) -> None:
         """Continues at step ``steps`` of an episode whose inner state was put back."""
-        self._steps = steps
-        self._step = self.env.step if in_episode else _needs_reset
+        self._steps = self._put_back_at = steps
+        go_on = self._remembered_step if self._remembers else self.env.step
+        self._step = go_on if in_episode else _needs_reset
+
+    @property
+    def was_put_back(self) -> bool:
+        """Whether its inner state was put back, and no step was taken since."""
+        return self._put_back_at == self._steps
 
 
 def _needs_reset(action: Any) -> Any:

@@ -10,7 +10,7 @@ import msgspec
 
 import agents
 from envs.errors import EnvironmentRefused
-from envs.settings import EnvironmentSettings
+from envs.settings import AtariSettings, EnvironmentSettings
 from experiment.agent_file import build_grid
 from experiment.canonical import setting_id
 from experiment.errors import ConfigError, nearest
@@ -42,6 +42,13 @@ class Experiment(msgspec.Struct, frozen=True):
         evaluation = EnvironmentSettings.EVALUATION_FIELDS
         defaults = default_values(EnvironmentSettings)
         fields: dict[str, Any] = msgspec.to_builtins(self.environment)
+        if fields["atari"] is not None:
+            later, atari = AtariSettings.LATER_FIELDS, default_values(AtariSettings)
+            fields["atari"] = {
+                name: value
+                for name, value in fields["atari"].items()
+                if name not in later or value != atari[name]
+            }
         return {
             name: value
             for name, value in fields.items()

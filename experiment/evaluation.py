@@ -10,8 +10,9 @@ import gymnasium
 import numpy as np
 
 from agents.base import Diverged
-from agents.group import GroupAgent
+from agents.group import GroupAgent, Planners
 from envs.lockstep import BySlot, Lockstep, in_lockstep
+from envs.state import resumes_mid_episode
 from experiment.member import Evaluation, Member
 
 
@@ -21,6 +22,11 @@ class Evaluator:
     def __init__(self, members: Sequence[Member], agent: GroupAgent) -> None:
         self._members, self._agent = members, agent
         self._problems = [member.make_evaluation_environment() for member in members]
+        self._planners = agent if isinstance(agent, Planners) else None
+        if self._planners is not None:
+            for problem in self._problems:
+                if not resumes_mid_episode(problem):
+                    problem.remember()
         self._environments: Lockstep = in_lockstep(self._problems)
         self._continuous = isinstance(members[0].environment.action_space, gymnasium.spaces.Box)
         self._keeps_states = "eval_states" in members[0].step_arrays.names
@@ -78,6 +84,9 @@ class Evaluator:
 
     def _begin_episodes(self, seeds: Mapping[int, int | None]) -> None:
         self._environments.reset(seeds)
+        if self._planners is not None:
+            for slot in seeds:
+                self._planners.act_in(slot, self._problems[slot])
         self._returns[list(seeds)] = 0.0
         self._steps[list(seeds)] = 0
 

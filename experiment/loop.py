@@ -15,7 +15,7 @@ from typing import Any
 import gymnasium
 import numpy as np
 
-from agents.group import GroupAgent
+from agents.group import GroupAgent, Planners
 from envs.lockstep import BySlot, in_lockstep
 from experiment.evaluation import Evaluator, not_finite
 from experiment.member import Member
@@ -44,6 +44,8 @@ class Training:
         self.to_save: set[int] = set()
         self._counters = members[0].counters
         self._environments = in_lockstep([member.environment for member in members])
+        self._planners = agent if isinstance(agent, Planners) else None
+        self._entered: set[int] = set()  # slots of planners that know where they act
         self._evaluator: Evaluator | None = None
         self._records_steps = bool(members[0].step_arrays.names_of_steps)
         action_space = members[0].environment.action_space
@@ -132,6 +134,10 @@ class Training:
         agent, environments = self.agent, self._environments
         if begin:
             environments.reset({slot: self.members[slot].begin_episode() for slot in begin})
+        if self._planners is not None:
+            for slot in {*begin, *live} - (self._entered - {*begin}):
+                self._planners.act_in(slot, self.members[slot].environment)
+            self._entered.update(live)
         observations = environments.observations
         actions = agent.act(observations, live, explore=True)
         counted = live
@@ -205,6 +211,7 @@ class Training:
             self._evaluator = Evaluator(self.members, self.agent)
         due = [slot for slot, member in enumerate(self.members) if member.evaluation_is_due]
         self._evaluator.evaluate(due, stop=lambda: self.stop and time.monotonic() >= patience)
+        self._entered.difference_update(due)
         self._part_with_diverged()
 
     # -- leaving and coming back
@@ -229,3 +236,5 @@ class Training:
             member.environment.close()
         if self._evaluator is not None:
             self._evaluator.close()
+        if self._planners is not None:
+            self._planners.close()

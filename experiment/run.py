@@ -4,21 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import enum
-import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
-import numpy as np
 
-import agents
 import envs
 from agents.base import AgentRefused
-from agents.group import Ensemble, GroupAgent
 from envs.errors import EnvironmentRefused
 from experiment import garbage
-from experiment.agent_file import check_rules
+from experiment.agent_building import build_agent
 from experiment.checkpoint import Checkpoints
 from experiment.configuration import Experiment
 from experiment.errors import ConfigError, Locked, StorageError
@@ -184,7 +180,7 @@ def build_training(
             )
             for slot, run in enumerate(runs)
         ]
-        agent = _build_agent(experiment, runs, members, options.device, further)
+        agent = build_agent(experiment, runs, members, options.device, further)
     except EnvironmentRefused as refused:
         raise ConfigError(f"environment file: {refused.field} {refused.problem}") from None
     except AgentRefused as refused:
@@ -195,39 +191,6 @@ def build_training(
 
         training.on_step = Monitor(members[0], options.monitor_after).step
     return training
-
-
-def _build_agent(
-    experiment: Experiment,
-    runs: Sequence[Run],
-    members: Sequence[Member],
-    device: str,
-    further: int,
-) -> GroupAgent:
-    settings_type = agents.settings_type(experiment.agent_name)
-    agent_type = agents.agent_type(experiment.agent_name)
-    settings, rngs = [], []
-    for run, member in zip(runs, members, strict=True):
-        setting = experiment.grid.setting(run.setting)
-        check_rules(settings_type, setting)
-        settings.append(msgspec.convert(setting, settings_type))
-        rngs.append(np.random.default_rng(member.streams.agent))
-    environment = members[0].environment
-    spaces = (environment.observation_space, environment.action_space)
-    common: dict[str, Any] = {"gamma": experiment.environment.gamma, "device": device}
-    if getattr(agent_type, "COUNTS_ON_STEPS", False):
-        steps = experiment.environment.total_timesteps * (len(runs) + further)
-        common["steps"] = math.inf if experiment.environment.eval_episodes else steps
-    if getattr(agent_type, "GROUPS", False):
-        group: GroupAgent = agent_type(settings, *spaces, rngs=rngs, **common)
-        return group
-    return Ensemble(
-        [
-            agent_type(one, *spaces, rng=rng, **common)
-            for one, rng in zip(settings, rngs, strict=True)
-        ],
-        device,
-    )
 
 
 class _Session:

@@ -104,6 +104,7 @@ class _Acrobot(OwnEnvironment):
         "omega2": (-MAX_SPEED_2, MAX_SPEED_2),
     }
     steps_many: ClassVar = True
+    draws_in_step: ClassVar = False
     picture: ClassVar = ((-2.2, -2.2), (2.2, 2.2))
 
     def __init__(self, render_mode: str | None = None) -> None:

@@ -37,6 +37,14 @@ class OwnEnvironment(gymnasium.Env[Any, Any], ABC):
     state_bounds: ClassVar[dict[str, tuple[float, float]]] = {}
     """Name -> (low, high) of each entry of a start state; empty: the start cannot be chosen."""
     steps_many: ClassVar[bool] = False
+    draws_in_step: ClassVar[bool] = True
+    """A step draws random numbers, or may."""
+    few_states: ClassVar[bool] = False
+    """A step draws none, and there are so few states that a planner may remember all it saw."""
+    action_names: tuple[str, ...] = ()
+    """The actions in words, where they are discrete."""
+    has_basic_features: ClassVar[bool] = False
+    """It has ``atom_count`` and ``basic_atoms``: see `envs.own.grids`."""
     picture: ClassVar[tuple[Point, Point]] = ((0.0, 0.0), (1.0, 1.0))
     """Low and high corner of the drawn part of the world."""
 

@@ -23,6 +23,9 @@ class GridWorld(OwnEnvironment):
     """
 
     picture: ClassVar = ((0.0, 0.0), (1.0, 1.0))
+    draws_in_step: ClassVar = False
+    few_states: ClassVar = True
+    action_names = ("LEFT", "RIGHT", "UP", "DOWN")
 
     def __init__(
         self,

@@ -32,6 +32,7 @@ class _MountainCar(OwnEnvironment):
         "velocity": (-MAX_SPEED, MAX_SPEED),
     }
     steps_many: ClassVar = True
+    draws_in_step: ClassVar = False
     picture: ClassVar = ((MIN_POSITION, -0.2), (MAX_POSITION, 1.4))
     goal: ClassVar[float]
 

@@ -35,6 +35,7 @@ class _Pendulum(OwnEnvironment):
 
     state_bounds: ClassVar = {"theta": (-pi, pi), "omega": (-MAX_SPEED, MAX_SPEED)}
     steps_many: ClassVar = True
+    draws_in_step: ClassVar = False
     picture: ClassVar = ((-1.3, -1.3), (1.3, 1.3))
 
     def __init__(self, render_mode: str | None = None) -> None:

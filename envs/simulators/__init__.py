@@ -1,0 +1,1 @@
+"""The families of simulators; `envs.simulator` chooses among them."""
