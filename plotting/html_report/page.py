@@ -28,6 +28,7 @@ SCRIPTS = (
     "parallel.js",
     "table.js",
     "problems.js",
+    "theme.js",
     "main.js",
 )
 

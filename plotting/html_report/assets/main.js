@@ -1,4 +1,4 @@
-// Controls of the whole page, its theme, and asking the server for what is new.
+// Controls of the whole page, and asking the server for what is new.
 
 const POLL_SECONDS = 3;
 const SHOWN = [1, 2, 3, 5, 8, 12];
@@ -40,33 +40,6 @@ for (const [id, seeds] of [["show-interval", false], ["show-seeds", true]]) {
     update();
   });
 }
-
-// -- theme: the system's, until the person says otherwise
-
-const system = matchMedia("(prefers-color-scheme: dark)");
-const isDark = () => (document.documentElement.dataset.theme ?? (system.matches ? "dark" : "light")) === "dark";
-
-function showTheme() {
-  byId("theme").setAttribute("aria-pressed", String(isDark()));
-}
-
-function chooseTheme(theme) {
-  document.documentElement.dataset.theme = theme;
-  showTheme();
-}
-
-byId("theme").addEventListener("click", () => {
-  chooseTheme(isDark() ? "light" : "dark");
-  try {
-    localStorage.setItem("theme", document.documentElement.dataset.theme);
-  } catch { /* a browser that keeps nothing for files */ }
-});
-system.addEventListener("change", showTheme);
-try {
-  const kept = localStorage.getItem("theme");
-  if (kept) chooseTheme(kept);
-} catch { /* the same */ }
-showTheme();
 
 // -- while runs finish
 

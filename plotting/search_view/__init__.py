@@ -1,0 +1,1 @@
+"""One planning step of a search as a page of HTML, a figure, or text for Graphviz."""
