@@ -51,6 +51,10 @@ AGENTS: dict[str, tuple[str, str]] = {
         "agents.dqn.settings:DQNSettings",
         "agents.dqn.agent:DQN",
     ),
+    "rolloutIW": (
+        "agents.rollout_iw.settings:RolloutIWSettings",
+        "agents.rollout_iw.agent:RolloutIWAgent",
+    ),
     "random": (
         "agents.uniform_random:UniformRandomSettings",
         "agents.uniform_random:UniformRandom",

@@ -52,7 +52,7 @@ def decide(tree: Tree, rule: DecisionRule, stream: Stream) -> Choice:
     policy = target_policy(q, rule.temperature)
     acting = policy
     if rule.subtree_temperature is not None:
-        acting = policy * _softmax(tree.subtree_sizes() / rule.subtree_temperature)
+        acting = policy * softmax(tree.subtree_sizes() / rule.subtree_temperature)
     elif rule.zero_value != "uniform" and q.max() == 0.0:
         acting = (q == 0.0).astype(np.float64)
         if rule.zero_value == "longest":
@@ -69,10 +69,11 @@ def target_policy(q: NDArray[np.float64], temperature: float) -> NDArray[np.floa
     if temperature == 0.0:
         best = q == highest
         return np.where(best, 1 / np.count_nonzero(best), 0.0)
-    return _softmax(q / temperature)
+    return softmax(q / temperature)
 
 
-def _softmax(x: NDArray[np.float64]) -> NDArray[np.float64]:
+def softmax(x: NDArray[np.float64]) -> NDArray[np.float64]:
+    """exp(x) / Σ exp(x); -inf has no weight."""
     weights: NDArray[np.float64] = np.exp(x - x.max())
     weights /= weights.sum()
     return weights

@@ -14,7 +14,7 @@ from agents.planning.decision import DecisionRule, decide
 from agents.planning.draws import stream_of
 from agents.planning.evaluation import Evaluation, Evaluator, LazyEvaluator
 from agents.planning.novelty import NoveltyTable
-from agents.planning.tree import CACHED, PRUNED, SOLVED, Tree
+from agents.planning.tree import CACHED, PRUNED, SOLVED, Tree, write_node
 
 if TYPE_CHECKING:
     from envs.simulator import Simulator
@@ -187,6 +187,46 @@ class Planner(ABC):
         """Has the guiding policy of node `n`, whose state the simulator is in, entered."""
         if self._lazy is not None:
             tree.prior_table[n] = self._lazy.prior(self.simulator.observation())
+
+    def ask_at(self, tree: Tree, n: int) -> None:
+        """Has the guiding policy of node `n` entered if it is not known; the simulator moves."""
+        if math.isnan(tree.prior_table[n, 0]):
+            self.simulator.restore(tree.snapshots[n])
+            self._ask(tree, n)
+
+    def add_child(self, tree: Tree, node: int, action: int) -> int:
+        """Adds what `action` leads to from `node`; returns its number. Novelty is the caller's."""
+        simulator, clock = self.simulator, time.perf_counter
+        before = clock()
+        simulator.restore(tree.snapshots[node])
+        reward, terminated, truncated = simulator.step(action)
+        snapshot = None if terminated or truncated else simulator.save()
+        between = clock()
+        atoms, prior, value = self.evaluator(simulator, tree.atoms[node])
+        self.seconds.simulator += between - before
+        self.seconds.evaluator += clock() - between
+        n = tree.size
+        tree.reserve(len(atoms))
+        write_node(
+            tree.nodes,
+            tree.child_table,
+            tree.prior_table,
+            tree.pool,
+            n,
+            tree.pool_used,
+            atoms,
+            self._blank if prior is None else prior,
+            node,
+            action,
+            reward,
+            terminated,
+            truncated,
+            simulator.lives(),
+            value,
+        )
+        kept = simulator.observation() if self.search.keep_observations else None
+        tree.added(atoms, snapshot, kept)
+        return n
 
     def _check(self, evaluation: Evaluation) -> None:
         atoms = evaluation.atoms

@@ -19,20 +19,19 @@ from numpy.typing import NDArray
 
 from agents.planning.draws import Stream, pick
 from agents.planning.evaluation import Atoms
-from agents.planning.novelty import Form, Integer, NoveltyTable, Slots, enter, stays_novel
+from agents.planning.novelty import Form, NoveltyTable, Slots, enter, stays_novel
 from agents.planning.planner import Planner
 from agents.planning.tree import (
     ENDED,
-    LIFE_LOST,
     PRUNED,
     REPEATED,
     SOLVED,
-    TERMINATED,
-    TRUNCATED,
     Children,
     Nodes,
     Priors,
     Tree,
+    solve,
+    write_node,
 )
 
 #: Instead of an action: nothing goes on here, or the guiding policy has to be asked first. `select`
@@ -196,21 +195,6 @@ def take_up(
 
 
 @njit(cache=True)
-def solve(nodes: Nodes, child: Children, n: Integer) -> None:
-    """Solves node `n`, and its ancestors as far as all their actions lead to solved children."""
-    actions = child.shape[1]
-    while nodes[n].flags & SOLVED == 0:
-        nodes[n].flags |= SOLVED
-        n = nodes[n].parent
-        if n < 0:
-            return
-        nodes[n].solved_children += 1
-        possible = 1 if nodes[n].flags & REPEATED != 0 else actions
-        if nodes[n].solved_children < possible:
-            return
-
-
-@njit(cache=True)
 def choose(
     nodes: Nodes, child: Children, prior: Priors, n: int, stream: Stream, least: float
 ) -> int:
@@ -311,51 +295,42 @@ def extend(
 ) -> int:
     """Writes node `n`, for which there is room; returns the action that the rollout goes on with,
     `DONE` where it ends, by what it found or as it may not go on, or `ASK`."""
-    depth = np.int64(nodes[parent].depth + 1)
-    path_reward = nodes[parent].path_reward + reward
-    ended = terminated or truncated
-    flags = 0
-    if terminated:
-        flags |= TERMINATED
-    if truncated:
-        flags |= TRUNCATED
-    if lives < nodes[parent].lives:
-        flags |= LIFE_LOST
-    child[parent, action] = n
-    for a in range(len(guide)):
-        prior[n, a] = guide[a]
-    for i in range(len(atoms)):
-        pool[first_atom + i] = atoms[i]
-    repeats = 0
+    write_node(
+        nodes,
+        child,
+        prior,
+        pool,
+        n,
+        first_atom,
+        atoms,
+        guide,
+        parent,
+        action,
+        reward,
+        terminated,
+        truncated,
+        lives,
+        value,
+    )
+    node = nodes[n]
+    depth, ended = np.int64(node.depth), terminated or truncated
     if rules[_MAX_REPEATS] > 0 and not ended and _alike(nodes, pool, parent, atoms):
-        repeats = nodes[parent].repeats + 1
-        if repeats <= rules[_MAX_REPEATS]:
-            flags |= REPEATED
+        nodes[n].repeats = nodes[parent].repeats + 1
+        if nodes[n].repeats <= rules[_MAX_REPEATS]:
+            nodes[n].flags |= REPEATED
     novel = 1
     if rules[_NOVELTY] != 0 and (not ended or rules[_TERMINAL_ATOMS] != 0):
-        novel = enter(slots, form, atoms, depth, path_reward)
-    pruned = not ended and novel == 0 and flags & REPEATED == 0
+        novel = enter(slots, form, atoms, depth, node.path_reward)
+        nodes[n].new_atoms = novel
+    pruned = not ended and novel == 0 and nodes[n].flags & REPEATED == 0
     if pruned:
-        flags |= PRUNED
-    nodes[n].parent = parent
-    nodes[n].action = action
-    nodes[n].repeats = repeats
-    nodes[n].reward = reward
-    nodes[n].path_reward = path_reward
-    nodes[n].value = 0.0 if terminated else value
-    nodes[n].first_atom = first_atom
-    nodes[n].atom_count = len(atoms)
-    nodes[n].new_atoms = novel if rules[_NOVELTY] != 0 else 0
-    nodes[n].depth = depth
-    nodes[n].lives = lives
-    nodes[n].solved_children = 0
-    nodes[n].flags = flags
+        nodes[n].flags |= PRUNED
     if ended or pruned or depth >= rules[_MAX_DEPTH]:
         solve(nodes, child, n)
         return DONE
     if not goes_on:
         return DONE
-    if flags & REPEATED != 0:
+    if nodes[n].flags & REPEATED != 0:
         return action
     if math.isnan(guide[0]):
         return ASK

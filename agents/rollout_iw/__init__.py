@@ -1,0 +1,1 @@
+"""Width-based planning without learning."""
