@@ -13,9 +13,9 @@ import time
 from collections import deque
 from typing import Any
 
-from agents.planning.draws import pick
+from agents.planning.kernels import pick, solve
 from agents.planning.planner import Planner
-from agents.planning.tree import ENDED, PRUNED, SOLVED, Tree, solve
+from agents.planning.tree import ENDED, PRUNED, SOLVED, Tree
 
 
 class BreadthFirst(Planner):

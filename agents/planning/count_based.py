@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 
 from agents.planning.decision import softmax
-from agents.planning.draws import pick
+from agents.planning.kernels import pick, solve
 from agents.planning.planner import Planner
-from agents.planning.tree import ENDED, PRUNED, Tree, solve
+from agents.planning.tree import ENDED, PRUNED, Tree
 
 
 class CountBasedRolloutIW(Planner):

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from agents.planning.draws import Stream, pick
+from agents.planning.kernels import Stream, pick
 from agents.planning.tree import Tree
 
 

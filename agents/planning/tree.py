@@ -9,34 +9,32 @@ from numba import njit
 from numpy.typing import NDArray
 
 from agents.planning.evaluation import Atoms, Evaluation
-
-TERMINATED, TRUNCATED, SOLVED, PRUNED, CACHED, LIFE_LOST, REPEATED = (2**i for i in range(7))
-"""Flags of a node. `LIFE_LOST`: fewer lives than its parent. `REPEATED`: it looks like its parent,
-and may be extended with its own action only (frame repetition)."""
-ENDED = TERMINATED | TRUNCATED
-
-NODE = np.dtype(
-    [
-        ("parent", np.int32),
-        ("action", np.int16),
-        ("repeats", np.int16),  # nodes in a row that look alike, up to this one
-        ("reward", np.float64),
-        ("path_reward", np.float64),  # undiscounted, from the root
-        ("value", np.float64),
-        ("first_atom", np.int64),
-        ("atom_count", np.int32),
-        ("new_atoms", np.int32),
-        ("depth", np.int32),
-        ("lives", np.int32),
-        ("solved_children", np.int32),
-        ("flags", np.uint8),
-    ],
-    align=True,
+from agents.planning.kernels import (
+    CACHED,
+    ENDED,
+    LIFE_LOST,
+    NODE,
+    PRUNED,
+    REPEATED,
+    SOLVED,
+    TERMINATED,
+    TRUNCATED,
+    Children,
+    Nodes,
+    Priors,
 )
 
-Nodes = NDArray[np.void]
-Children = NDArray[np.int32]
-Priors = NDArray[np.float64]
+__all__ = [
+    "CACHED",
+    "ENDED",
+    "LIFE_LOST",
+    "PRUNED",
+    "REPEATED",
+    "SOLVED",
+    "TERMINATED",
+    "TRUNCATED",
+    "Tree",
+]
 
 
 class Tree:
@@ -98,7 +96,7 @@ class Tree:
 
     @property
     def flags(self) -> NDArray[np.uint8]:
-        """[N] sums of the flags of this module."""
+        """[N] sums of the flags that this module exports."""
         return self._field("flags")
 
     @property
@@ -248,67 +246,6 @@ def _doubled(array: NDArray[Any]) -> NDArray[Any]:
     larger = np.zeros((2 * max(len(array), 1), *array.shape[1:]), dtype=array.dtype)
     larger[: len(array)] = array
     return larger
-
-
-@njit(cache=True)
-def write_node(
-    nodes: Nodes,
-    child: Children,
-    prior: Priors,
-    pool: Atoms,
-    n: int,
-    first_atom: int,
-    atoms: Atoms,
-    guide: NDArray[np.float64],
-    parent: int,
-    action: int,
-    reward: float,
-    terminated: bool,
-    truncated: bool,
-    lives: int,
-    value: float,
-) -> None:
-    """Writes node `n`, for which there is room: all but what novelty says of it."""
-    flags = 0
-    if terminated:
-        flags |= TERMINATED
-    if truncated:
-        flags |= TRUNCATED
-    if lives < nodes[parent].lives:
-        flags |= LIFE_LOST
-    child[parent, action] = n
-    for a in range(len(guide)):
-        prior[n, a] = guide[a]
-    for i in range(len(atoms)):
-        pool[first_atom + i] = atoms[i]
-    nodes[n].parent = parent
-    nodes[n].action = action
-    nodes[n].repeats = 0
-    nodes[n].reward = reward
-    nodes[n].path_reward = nodes[parent].path_reward + reward
-    nodes[n].value = 0.0 if terminated else value
-    nodes[n].first_atom = first_atom
-    nodes[n].atom_count = len(atoms)
-    nodes[n].new_atoms = 0
-    nodes[n].depth = nodes[parent].depth + 1
-    nodes[n].lives = lives
-    nodes[n].solved_children = 0
-    nodes[n].flags = flags
-
-
-@njit(cache=True)
-def solve(nodes: Nodes, child: Children, n: int | np.signedinteger) -> None:
-    """Solves node `n`, and its ancestors as far as all their actions lead to solved children."""
-    actions = child.shape[1]
-    while nodes[n].flags & SOLVED == 0:
-        nodes[n].flags |= SOLVED
-        n = nodes[n].parent
-        if n < 0:
-            return
-        nodes[n].solved_children += 1
-        possible = 1 if nodes[n].flags & REPEATED != 0 else actions
-        if nodes[n].solved_children < possible:
-            return
 
 
 @njit(cache=True)
