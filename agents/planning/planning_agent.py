@@ -19,8 +19,8 @@ from agents.planning.tree import ENDED, Tree
 
 if TYPE_CHECKING:
     import gymnasium
-    from envs.simulator import Simulator
 
+    from envs.simulator import Simulator
     from envs.wrappers import Problem
 
 Settings = TypeVar("Settings", bound=PlanningSettings)

@@ -11,7 +11,7 @@ import pytest
 
 import agents
 import envs
-from agents.group import Ensemble, GroupAgent
+from agents.group import Ensemble, GroupAgent, Planners
 from agents.neural.settings import NeuralSettings
 
 CONTINUOUS, DISCRETE = "sweep/PendulumContinuous-v1", "sweep/PendulumDiscrete-v1"
@@ -34,20 +34,34 @@ QUICK: dict[str, dict[str, Any]] = {
     for name in agents.AGENTS
     if issubclass(agents.settings_type(name), NeuralSettings)
 }
+#: Those that plan and learn nothing, with few nodes.
+PLANNING = {"features": f"{__name__}:octant", "nodes": 5}
+QUICK["rolloutIW"] = PLANNING
+
+
+def octant(simulator: Any) -> np.ndarray:
+    """A feature for planners: which halves of its space the observation lies in."""
+    return np.asarray(simulator.observation() > 0)
 
 
 def build(name: str, environment_name: str) -> tuple[GroupAgent, Any]:
-    environment = envs.make(
-        envs.EnvironmentSettings(
-            env_name=environment_name, total_timesteps=1000, steps_per_episode=70, eval_episodes=0
-        )
+    file = envs.EnvironmentSettings(
+        env_name=environment_name, total_timesteps=1000, steps_per_episode=70, eval_episodes=0
     )
+    environment = envs.make(file)
     settings = msgspec.convert(QUICK.get(name, {}), agents.settings_type(name))
     spaces = (environment.observation_space, environment.action_space)
     rng = np.random.default_rng(3)
     agent_type = agents.agent_type(name)
     if getattr(agent_type, "GROUPS", False):
         agent = agent_type([settings], *spaces, gamma=0.95, rngs=[rng], device="cpu")
+    elif getattr(agent_type, "PLANS", False):
+        simulator = envs.make_simulator(file)
+        planner = agent_type(
+            settings, *spaces, gamma=0.95, rng=rng, device="cpu", simulator=simulator
+        )
+        agent = Planners([planner], "cpu")
+        agent.act_in(0, environment)
     else:
         agent = Ensemble([agent_type(settings, *spaces, gamma=0.95, rng=rng, device="cpu")], "cpu")
     return agent, environment
@@ -116,7 +130,7 @@ def test_updates_are_reported_when_asked_for(name: str, environment_name: str) -
     seen: dict[str, int] = {}
     agent.report_updates(0, lambda what, value: seen.__setitem__(what, seen.get(what, 0) + 1))
     interact(agent, environment, environment.reset(seed=1)[0], 50)
-    if name != "random":
+    if name not in ("random", "rolloutIW"):
         names = ("update_states", "update_actions", "update_rewards", "update_next_states")
         updates = 50 - QUICK.get(name, {}).get("steps_before_learning", 1) + 1
         assert seen == dict.fromkeys(names, updates)

@@ -147,13 +147,14 @@ def test_a_lazy_guide_grows_the_same_tree_and_is_asked_where_an_action_is_chosen
 def test_the_budget_is_exact_until_nothing_is_left_to_search(seed: int, budget: int) -> None:
     graph = random_graph(np.random.default_rng(seed))
     planner = planner_of(graph, seed)
+    simulator: Any = planner.simulator
     tree = root_of(planner)
     for _ in range(3):
-        before, steps = tree.size, planner.simulator.steps  # type: ignore[attr-defined]
+        before, steps = tree.size, simulator.steps
         decision = planner.plan(tree, Budget(budget))
         generated = decision.statistics.generated
         assert generated == tree.size - before
-        assert generated == planner.simulator.steps - steps  # type: ignore[attr-defined]
+        assert generated == simulator.steps - steps
         assert generated == budget or (generated < budget and decision.statistics.solved)
         child = tree.child[0, decision.action]
         if child < 0 or tree.flags[child] & TERMINATED:

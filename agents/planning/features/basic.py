@@ -7,6 +7,7 @@ have their colour.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -32,13 +33,15 @@ class GridBasic:
 
     def __init__(self, simulator: Any) -> None:
         self.atom_count = int(simulator.atom_count)
+        self._kinds: Sequence[str] = simulator.problem.unwrapped.kinds
 
     def atoms(self, simulator: Any, parent: Atoms | None) -> Atoms:
         atoms: Atoms = simulator.basic_atoms()
         return atoms
 
     def name(self, atom: int) -> str:
-        return f"cell atom {atom}"
+        cell, kind = divmod(atom, len(self._kinds))
+        return f"{self._kinds[kind]} in cell {cell}"
 
 
 class AtariBasic:
