@@ -34,7 +34,8 @@ class Timed:
     """A setting's mean over its seeds, by seconds of training.
 
     curve: the same against timesteps.
-    seconds, mean, low, high, n: where at least half the seeds have a value. [B]
+    seconds, mean, low, high, n: until the first of the seeds ends that did not diverge, where at
+        least half of all have a value. [B]
     seeds: of each seed its seconds and values.
     machines: all that the runs were trained on.
     """
@@ -79,7 +80,13 @@ def summarize(
         timed.append(replace(seed.curve, timestep=at))
     at, values, _ = stack(timed)
     found = interval(values, kind, diverged="exclude", rng=np.random.default_rng(0))
-    kept = 2 * found.n >= len(timed)
+    # where the quick ones end, the mean of the slow would be another agent's
+    ends = [
+        each.timestep[-1]
+        for each, seed in zip(timed, curve.seeds, strict=True)
+        if not runs[seed.run].diverged
+    ]
+    kept = (2 * found.n >= len(timed)) & (at <= min(ends, default=at[-1]))
     return Timed(
         curve,
         at[kept] / _MICROSECONDS,
