@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from agents.planning.planner import Decision
 
-PICTURE = 420  # pixels, of the longer side at least
+PICTURE, LARGEST = 420, 640  # pixels of the longer side: about, and at most
 PANEL, MARGIN, LINE = 380, 18, 22
 MOST_ACTIONS = 18  # rows: the best are shown where there are more
 BACKGROUND, INK, QUIET, RULE = "#15191e", "#e9ebee", "#a7b0bb", "#343b44"
@@ -40,14 +40,14 @@ def draw_frame(
     """Every frame of an episode has the same size, whose sides are even, as video asks.
 
     Args:
-        picture: [H, W, 3]; small ones are shown larger, in whole pixels.
+        picture: [H, W, 3]; small ones are shown larger, in whole pixels, large ones smaller.
         decision: None where the episode is over.
         number: of decisions before this one.
         guide: [A] the guiding policy's probabilities, where there is one.
     """
     from PIL import Image, ImageDraw
 
-    state = _enlarged(picture)
+    state = _sized(picture)
     rows = min(len(style.actions), MOST_ACTIONS) + (len(style.actions) > MOST_ACTIONS)
     height = max(state.height, 2 * MARGIN + (7 + rows) * LINE)
     size = state.width + PANEL, height
@@ -73,12 +73,15 @@ def draw_frame(
     return frame
 
 
-def _enlarged(picture: NDArray[np.uint8]) -> Image.Image:
+def _sized(picture: NDArray[np.uint8]) -> Image.Image:
     from PIL import Image
 
     image = Image.fromarray(np.ascontiguousarray(picture))
     longer = max(image.size)
-    times = math.ceil(PICTURE / longer) if longer < PICTURE else 1
+    if longer > LARGEST:
+        image.thumbnail((LARGEST, LARGEST))
+        return image
+    times = max(1, round(PICTURE / longer))
     return image.resize(
         (times * image.width, times * image.height), resample=Image.Resampling.NEAREST
     )
@@ -114,15 +117,15 @@ def _table(
         q = decision.q[action]
         _text(pen, (columns[1], y), _number(q) if np.isfinite(q) else "–", colour, "ra")
         policy = BARS * float(decision.policy[action])
-        pen.rectangle((columns[2], y + 2, columns[2] + BARS, y + LINE - 6), outline=RULE)
+        pen.rectangle((columns[2], y + 3, columns[2] + BARS, y + LINE - 9), outline=RULE)
         if policy >= 0.5:
             pen.rectangle(
-                (columns[2], y + 2, columns[2] + policy, y + LINE - 6),
+                (columns[2], y + 3, columns[2] + policy, y + LINE - 9),
                 fill=CHOSEN if taken else POLICY,
             )
         if guide is not None and math.isfinite(guide[action]):
             end = columns[2] + BARS * float(guide[action])
-            pen.rectangle((columns[2], y + LINE - 9, end, y + LINE - 6), fill=GUIDE)
+            pen.rectangle((columns[2], y + LINE - 7, end, y + LINE - 5), fill=GUIDE)
         y += LINE
     more = len(actions) - MOST_ACTIONS
     if more > 0:

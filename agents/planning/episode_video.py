@@ -161,7 +161,8 @@ class _Mp4:
             self._stream = self._container.add_stream("libx264", rate=self._rate, options=options)
             self._stream.width, self._stream.height = frame.size
             self._stream.pix_fmt = "yuv420p"
-        for packet in self._stream.encode(av.VideoFrame.from_image(frame)):
+        pixels: Any = av.VideoFrame
+        for packet in self._stream.encode(pixels.from_image(frame)):
             self._container.mux(packet)
 
     def finish(self) -> None:

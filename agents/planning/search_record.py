@@ -68,10 +68,12 @@ def search_record(
         planner: that planned it.
         actions: their names.
         name: of the planner, in words.
-        atom_name: an atom in words; None: nodes say only how many of theirs were novel.
+        atom_name: an atom in words; None: nodes say only how many of theirs were novel, cached ones
+            at the decision that made them.
         pictures: such as `simulated_pictures`.
     """
-    rule, flags = planner.rule, tree.flags
+    rule, flags = planner.rule, tree.flags.copy()
+    flags[0] &= ~np.uint8(CACHED)  # a root is always there before
     parent, action = tree.parent.tolist(), tree.action.tolist()
     returns = tree.returns(
         rule.gamma, risk_averse=rule.risk_averse, value_everywhere=rule.value_everywhere
@@ -107,7 +109,7 @@ def search_record(
                 [atom_name(atom) for atom in atoms[:MOST_NAMES]] if atom_name else []
                 for atoms in (novel or [[]] * tree.size)
             ],
-            "new_atoms": tree.new_atoms.tolist(),
+            "new_atoms": [0, *tree.new_atoms[1:].tolist()],
             "image": [
                 -1 if pictures is None else shared.add(pictures(node)) for node in range(tree.size)
             ],
@@ -170,7 +172,7 @@ def _novel_atoms(tree: Tree, planner: Planner) -> list[list[int]]:
         novel = [atom for atom in atoms.tolist() if depth < least.get(atom, depth + 1)]
         if enters:
             least.update(dict.fromkeys(novel, depth))
-        found.append(novel if enters and len(novel) == counts[node] else [])
+        found.append(novel if node and enters and len(novel) == counts[node] else [])
     return found
 
 

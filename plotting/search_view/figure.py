@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 #: The largest plot of each style, in inches: letters and lines keep their size.
-LARGEST = {"paper": (6.8, 8.0), "talk": (12.0, 6.0), "web": (16.0, 24.0)}
+LARGEST = {"paper": (6.8, 8.0), "talk": (12.0, 6.0), "web": (18.0, 30.0)}
 NARROWEST = 5.0
 MOST_PICTURES, LEAST_PICTURE = 200, 0.26  # nodes; inches
 PICTURES, MARKS = (0.72, 0.98), (0.24, 0.42)  # inches between siblings, between levels

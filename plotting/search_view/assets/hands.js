@@ -63,6 +63,14 @@ function hover(k) {
   repaint();
 }
 
+// After what is said beside the pointer, the picture.
+document.addEventListener("pointermove", (event) => {
+  const index = state.hovered < 0 ? -1 : nodes.image[state.hovered];
+  if (index < 0) return;
+  byId("tip").prepend(make("img", {src: record.images[index], alt: ""}));
+  placeTip(event.clientX, event.clientY);
+});
+
 // -- keys: as the tree lies
 
 function step(forward, sideways) {
