@@ -59,9 +59,13 @@ class Lockstep(Protocol):
         ...
 
 
-def in_lockstep(problems: Sequence[Problem]) -> Lockstep:
-    """The environments as a group."""
-    if len(problems) >= FEWEST_AT_ONCE and all(map(_steps_many, problems)):
+def in_lockstep(problems: Sequence[Problem], *, looked_into: bool = False) -> Lockstep:
+    """The environments as a group.
+
+    Args:
+        looked_into: their states are read at any time, as planners do: all are kept up to date.
+    """
+    if not looked_into and len(problems) >= FEWEST_AT_ONCE and all(map(_steps_many, problems)):
         return AtOnce(problems)
     return OneByOne(problems)
 

@@ -7,8 +7,9 @@
 * classic control: the attributes that move; MuJoCo: a copy of all its data, since positions and
   velocities alone give a wrong first reward (`envs.simulators.physics`);
 * Atari: the emulator's state, with the pictures that belong to it (`envs.simulators.atari`);
-* whatever else `envs.state` can save within an episode: toy text, MinAtar, Atari with sticky
-  actions (`envs.simulators.saved`);
+* MinAtar: the attributes of the game (`envs.simulators.minatar`);
+* whatever else `envs.state` can save within an episode: toy text, Atari with sticky actions
+  (`envs.simulators.saved`);
 * all others, Box2D among them: the seed and the actions since, which are played again
   (`envs.simulators.replayed`).
 
@@ -131,7 +132,7 @@ def make_simulator(settings: EnvironmentSettings, *, bins: int = 3) -> Simulator
     Raises:
         EnvironmentRefused: the file is refused, or there is no finite list of actions.
     """
-    from envs.simulators import atari, own, physics, replayed, saved
+    from envs.simulators import atari, minatar, own, physics, replayed, saved
 
     problem = make(settings, render_mode=_drawn(settings))
     games = settings.atari or AtariSettings()
@@ -148,6 +149,8 @@ def make_simulator(settings: EnvironmentSettings, *, bins: int = 3) -> Simulator
             return (atari.Emulated if whole else atari.FrameByFrame)(problem, bins, games)
         case "mujoco":
             kind = physics.MuJoCo
+        case "minatar":
+            kind = minatar.Game
         case "plain" if physics.is_known(simulator):
             kind = physics.ClassicControl
         case _:

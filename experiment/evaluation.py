@@ -27,7 +27,9 @@ class Evaluator:
             for problem in self._problems:
                 if not resumes_mid_episode(problem):
                     problem.remember()
-        self._environments: Lockstep = in_lockstep(self._problems)
+        self._environments: Lockstep = in_lockstep(
+            self._problems, looked_into=self._planners is not None
+        )
         self._continuous = isinstance(members[0].environment.action_space, gymnasium.spaces.Box)
         self._keeps_states = "eval_states" in members[0].step_arrays.names
         self._returns = np.zeros(len(members))  # of the episodes under way

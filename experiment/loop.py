@@ -43,8 +43,10 @@ class Training:
         self.on_savable: Callable[[int], None] | None = None
         self.to_save: set[int] = set()
         self._counters = members[0].counters
-        self._environments = in_lockstep([member.environment for member in members])
         self._planners = agent if isinstance(agent, Planners) else None
+        self._environments = in_lockstep(
+            [member.environment for member in members], looked_into=self._planners is not None
+        )
         self._entered: set[int] = set()  # slots of planners that know where they act
         self._evaluator: Evaluator | None = None
         self._records_steps = bool(members[0].step_arrays.names_of_steps)

@@ -70,6 +70,8 @@ class Emulated(_Screens):
         self._stacked: NDArray[np.uint8] | None = None
 
     def _read(self, problem: Problem) -> Any:
+        if problem is self.problem:
+            return self.ale.cloneState()
         simulator: Any = problem.unwrapped
         return simulator.ale.cloneState()
 

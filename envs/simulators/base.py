@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from abc import ABC, abstractmethod
+from collections import deque
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -112,6 +113,21 @@ def kept(observation: Any) -> Any:
             observation = observation.copy()
         observation.setflags(write=False)
     return observation
+
+
+def copied(value: Any) -> Any:
+    """Plain data that shares nothing that can change."""
+    match value:
+        case np.ndarray():
+            return value.copy()
+        case list() | tuple() | set() | frozenset():
+            return type(value)(map(copied, value))
+        case deque():
+            return deque(map(copied, value), value.maxlen)
+        case dict():
+            return {key: copied(item) for key, item in value.items()}
+        case _:
+            return value
 
 
 def finite_actions(problem: Problem, bins: int) -> tuple[Sequence[Any], Sequence[str]]:

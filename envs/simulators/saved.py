@@ -1,4 +1,4 @@
-"""Simulators of what `envs.state` saves within an episode: toy text, MinAtar and others."""
+"""Simulators of what `envs.state` saves within an episode: toy text and others."""
 
 from __future__ import annotations
 
