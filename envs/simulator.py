@@ -61,6 +61,11 @@ class Simulator(Protocol):
     observation_space: gymnasium.Space[Any]
     frames_per_step: int
 
+    @property
+    def in_episode(self) -> bool:
+        """Whether `step` may be called: not where the episode is over."""
+        ...
+
     def reset(self, seed: int | None = None) -> None:
         """Begins an episode, the one that the environment begins with the same seed."""
         ...
@@ -178,7 +183,7 @@ def check_exact(simulator: Simulator, rng: np.random.Generator, steps: int = 20)
     actions = rng.integers(len(simulator.actions), size=steps + 5).tolist()
     _played(simulator, actions[steps:])
     start = simulator.save()
-    if not _goes_on(simulator):
+    if not simulator.in_episode:
         simulator.reset(int(rng.integers(2**31)))
         start = simulator.save()
     seen = [_look(simulator), *_played(simulator, actions[:steps])]
@@ -190,9 +195,8 @@ def check_exact(simulator: Simulator, rng: np.random.Generator, steps: int = 20)
                 if first[name] != second[name]:
                     raise NotExact(
                         "env_name",
-                        f"is of no use to a planner: saved, restored and played again, it differs "
-                        f"in the {name} of step {number} of {steps}; its state cannot be saved "
-                        "exactly",
+                        "is an environment that a planner cannot go back in: played again from a "
+                        f"saved state, it differs in the {name} of step {number} of {steps}",
                     )
 
 
@@ -200,14 +204,10 @@ def _played(simulator: Simulator, actions: Sequence[int]) -> list[dict[str, Any]
     """What is seen at each of the steps, up to the end of the episode."""
     seen = []
     for action in actions:
-        if not _goes_on(simulator):
+        if not simulator.in_episode:
             break
         seen.append(_look(simulator, simulator.step(action)))
     return seen
-
-
-def _goes_on(simulator: Any) -> bool:
-    return bool(simulator.in_episode)
 
 
 def _look(simulator: Simulator, outcome: Outcome | None = None) -> dict[str, Any]:

@@ -21,6 +21,25 @@ def test_the_identity_is_the_same_on_every_machine_and_in_every_version() -> Non
     assert experiment().setting_id(0) == "505ff8acd6f20c47"
 
 
+@pytest.mark.parametrize("fields", [{}, {"max_pool": True, "resize": "area"}], ids=str)
+def test_settings_of_atari_that_came_later_leave_it_alone(fields: dict[str, Any]) -> None:
+    """As it was before they were there; and they change it where they change the problem."""
+    files: list[dict[str, Any]] = [
+        {
+            "env_name": "ALE/Pong-v5",
+            "total_timesteps": 10000000,
+            "steps_per_episode": 27000,
+            "continuous": False,
+            "atari": {"frame_skip": 4} | more,
+        }
+        for more in (fields, {"max_pool": False}, {"resize": "linear"})
+    ]
+    agent: dict[str, Any] = {"agent_name": "random", "parameters": {}}
+    names = [build_experiment(file, agent, "", "").setting_id(0) for file in files]
+    assert names[0] == "1fc076858929e95c"
+    assert len(set(names)) == 3
+
+
 def test_settings_differ_and_positions_do_not_matter() -> None:
     assert experiment().setting_id(0) != experiment().setting_id(1)
     assert experiment(decay=[0.5, 0.9]).setting_id(1) == experiment().setting_id(1)
