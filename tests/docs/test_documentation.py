@@ -134,7 +134,7 @@ def add_line(file: Path, after: str, line: str) -> None:
 
 def test_extending_as_the_page_says(copy_of_the_project: Path) -> None:
     project = copy_of_the_project
-    agent_module, agent_line, environment_module, environment_line = blocks(
+    agent_module, agent_line, planner_module, environment_module, environment_line = blocks(
         "docs/extending.md", "python"
     )
     agent_file, environment_file = blocks("docs/extending.md", "json")
@@ -142,6 +142,12 @@ def test_extending_as_the_page_says(copy_of_the_project: Path) -> None:
     registry = "AGENTS: dict[str, tuple[str, str]] = {\n"
     add_line(project / "agents/__init__.py", registry, agent_line)
     (project / "config/agent/hillClimbing.json").write_text(agent_file)
+    (project / "agents/looks_ahead.py").write_text(planner_module)
+    planner = "agents.looks_ahead:LooksAhead"
+    planner_line = f'    "looksAhead": ("{planner}Settings", "{planner}"),\n'
+    add_line(project / "agents/__init__.py", registry, planner_line)
+    planner_file = json.dumps({"agent_name": "looksAhead", "parameters": {}})
+    (project / "config/agent/looksAhead.json").write_text(planner_file)
     (project / "envs/own/corridor.py").write_text(environment_module)
     registry = "OWN_ENVIRONMENTS: dict[str, tuple[str, int | None]] = {\n"
     add_line(project / "envs/registration.py", registry, environment_line)
@@ -160,6 +166,11 @@ def test_extending_as_the_page_says(copy_of_the_project: Path) -> None:
     short.write_text(json.dumps(pendulum | {"total_timesteps": 3000, "eval_episodes": 1}))
     run("--env-json", str(short), *agent, "--runs", "1")
     assert len(list(project.glob("results/*hillClimbing/*_data_*.json"))) == 3
+    run("--env-json", str(short), "--agent-json", "config/agent/looksAhead.json", "--index", "0")
+    (record,) = project.glob("results/*looksAhead/*_data_0.json")
+    (setting,) = json.loads(record.read_text())["experiment_data"].values()
+    # hanging pays -1 a step; a step of looking ahead is enough to swing
+    assert setting["runs"][0]["eval_episode_rewards"][-1][0] > -500
     corridor = ["--env-json", "config/environment/Corridor-v1.json"]
     run(*corridor, "--agent-json", "config/agent/ESarsa.json", "--index", "5")
     (record,) = project.glob("results/sweep-Corridor-v1_ESarsa/*_data_5.json")
