@@ -14,8 +14,8 @@ from plotting.phrases import chosen_by, sentence, setting, some
 MOST_SEED_LINES = 30
 
 _CURVES = {
-    "train": "Return is undiscounted; every timestep carries the return of its training episode, "
-    "averaged over {points} bins of timesteps.",
+    "train": "Return is undiscounted; every {unit} carries the return of its training episode, "
+    "averaged over {points} bins of {unit}s.",
     "eval": "Return is undiscounted, the mean over the episodes of an evaluation.",
     "reward": "Reward per step, the mean over the window that ends at each timestep.",
 }
@@ -24,11 +24,12 @@ _CURVES = {
 def general_note(summaries: Sequence[Summary]) -> str:
     """What is true of the whole figure: the curve's definition and what the lines are."""
     first = summaries[0]
-    curve = _CURVES[first.metric.kind].format(points=len(first.seeds[0].curve.timestep))
+    unit = first.axis.removesuffix("s")
+    curve = _CURVES[first.metric.kind].format(points=len(first.seeds[0].curve.timestep), unit=unit)
     several = any(len(each.seeds) > 1 for each in summaries)
     lines = f"Thick line: {in_full(first.kind)}; band: interval; thin lines: seeds."
     smooth = (
-        f"Smoothed: each point is the mean over the {first.smooth} timesteps before it."
+        f"Smoothed: each point is the mean over the {first.smooth} {first.axis} before it."
         if first.smooth is not None
         else ""
     )
@@ -81,9 +82,11 @@ def left_out(summary: Summary) -> list[str]:
     return [
         sentence("Not in the mean: {}.", here),
         sentence("In the other settings: {}.", elsewhere),
-        sentence("{} without a value in the last 10% of timesteps.", [some(cut, "seed")]),
+        sentence(f"{{}} without a value in the last 10% of {summary.axis}.", [some(cut, "seed")]),
         _thinning(summary),
-        "" if summary.as_measured else "Seeds measured at different timesteps are interpolated.",
+        ""
+        if summary.as_measured
+        else f"Seeds measured at different {summary.axis} are interpolated.",
     ]
 
 
@@ -101,4 +104,5 @@ def _thinning(summary: Summary) -> str:
     if fewest == count:
         return ""
     where = int(summary.timestep[(summary.n < count).argmax()])
-    return f"From timestep {where} on, the mean is over fewer seeds (at least {fewest})."
+    unit = summary.axis.removesuffix("s")
+    return f"From {unit} {where} on, the mean is over fewer seeds (at least {fewest})."

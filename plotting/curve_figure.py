@@ -93,5 +93,6 @@ def _draw_reference(axes: Axes, reference: Reference) -> None:
 
 def _label_axes(axes: Axes, summaries: Sequence[Summary], width: float) -> None:
     axes.set_ylabel(style.SCORE_LABELS[summaries[0].metric.kind])
-    page.label_timesteps(axes, max(each.total_timesteps for each in summaries), width)
+    longest = max(each.total_timesteps for each in summaries)
+    page.label_timesteps(axes, longest, width, summaries[0].axis)
     page.number_scores(axes)

@@ -25,7 +25,7 @@ class Summary:
     """What is drawn of one experiment, and what its caption must say.
 
     params: hyperparameters of the chosen setting that differ between settings.
-    total_timesteps: of the longest run.
+    total_timesteps: of the longest run; or what else `axis` counts.
     seeds: the runs that are drawn, by run number.
     timestep, mean, low, high, n: the mean over those seeds; n varies where curves end. [B]
     as_measured: False where the points of the seeds had to be interpolated to a common axis.
@@ -53,6 +53,7 @@ class Summary:
     stage: SecondStage | None
     kind: Kind
     smooth: int | None
+    axis: str
 
 
 def summarize(
@@ -122,6 +123,7 @@ def average(
         stage=stage_of(experiment),
         kind=kind,
         smooth=smooth,
+        axis=experiment.axis,
     )
 
 

@@ -7,8 +7,9 @@ raw bytes until its curve is asked for, and only the fields of that curve are ev
 from __future__ import annotations
 
 import mmap
-from dataclasses import dataclass
-from itertools import pairwise
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import accumulate, pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 Kind = Literal["eval", "train", "reward"]
 #: The curves a run may have, in the order in which the default is looked for.
 KINDS: tuple[Kind, ...] = ("eval", "train", "reward")
+TIMESTEPS = "timesteps"
 DATA_FILE = "data.json"
 
 
@@ -78,6 +80,10 @@ class Measured(msgspec.Struct, frozen=True):
     train_time: float = 0.0
 
 
+class _CountFields(msgspec.Struct):
+    counts: dict[str, list[int]] = {}
+
+
 class _TimeFields(msgspec.Struct):
     train_time: float = 0.0
 
@@ -127,7 +133,11 @@ class _DataFile(msgspec.Struct):
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One run, its arrays not yet decoded. `kinds`: the curves that it has."""
+    """One run, its arrays not yet decoded.
+
+    total_timesteps: or what else `axis` counts.
+    kinds: the curves that it has.
+    """
 
     number: int
     seed: int
@@ -136,6 +146,7 @@ class Run:
     kinds: frozenset[Kind]
     content: msgspec.Raw
     where: str
+    axis: str = TIMESTEPS
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +162,7 @@ class Setting:
 class Experiment:
     """One data.json.
 
-    total_timesteps: of its longest run.
+    total_timesteps: of its longest run; or what else `axis` counts.
     run_numbers: every run that some setting has.
     lists: names of hyperparameters in the agent file's order, those of a zip group together.
     files: {"environment": the file, "agent": the file}.
@@ -165,6 +176,7 @@ class Experiment:
     run_numbers: frozenset[int]
     lists: tuple[tuple[str, ...], ...]
     files: dict[str, dict[str, Any]]
+    axis: str = TIMESTEPS
 
     @property
     def kinds(self) -> frozenset[Kind]:
@@ -198,6 +210,48 @@ def read_experiment(path: Path) -> Experiment:
         (*((name,) for name in agent.parameters), *map(tuple, agent.zip)),
         _decode(tree.experiment, dict[str, dict[str, Any]], str(path)),
     )
+
+
+def on_axis(experiment: Experiment, axis: str) -> Experiment:
+    """The experiment with its curves over something else that its runs counted: interactions, say.
+
+    Raises:
+        BadInput: a run did not count it.
+    """
+    if axis == TIMESTEPS:
+        return experiment
+    settings = tuple(
+        replace(
+            setting,
+            runs=tuple(
+                replace(run, axis=axis, total_timesteps=max(1, _counts(run, axis)[1][-1]))
+                for run in setting.runs
+            ),
+        )
+        for setting in experiment.settings
+    )
+    longest = max(run.total_timesteps for setting in settings for run in setting.runs)
+    return replace(experiment, settings=settings, total_timesteps=longest, axis=axis)
+
+
+def _counts(run: Run, axis: str) -> tuple[list[int], list[int]]:
+    """(timesteps, what had been counted by then), from 0 to the end of the run."""
+    counts = _decode(run.content, _CountFields, run.where).counts
+    if axis not in counts or not counts["timestep"]:
+        known = ", ".join(sorted(counts.keys() - {"timestep"})) or "nothing but timesteps"
+        raise BadInput(f"{run.where} did not count {axis}: it counted {known}")
+    _same_length(run, f"counts.{axis}", counts[axis], counts["timestep"])
+    return [0, *_increasing(run, counts["timestep"])], [0, *counts[axis]]
+
+
+def _placed(run: Run, timesteps: Sequence[int]) -> Sequence[float]:
+    """Where timesteps are on the run's axis; exact wherever something was measured."""
+    if run.axis == TIMESTEPS:
+        return timesteps
+    import numpy as np
+
+    placed: list[float] = np.interp(timesteps, *_counts(run, run.axis)).tolist()
+    return placed
 
 
 def _locate(path: Path) -> Path:
@@ -275,7 +329,8 @@ def _entries(flat_list: msgspec.Raw) -> int:
 
 
 def read_curve(run: Run, kind: Kind, total_timesteps: int, bins: int) -> Curve:
-    """The curve of a run that has one of this kind, on an axis of `total_timesteps`."""
+    """The curve of a run that has one of this kind, on an axis of `total_timesteps` (or what else
+    the run's axis counts)."""
     if kind == "train":
         train = _decode(run.content, _TrainFields, run.where)
         return _train_curve(run, train, total_timesteps, bins)
@@ -305,7 +360,10 @@ def _train_curve(run: Run, train: _TrainFields, total_timesteps: int, bins: int)
     ended = len(train.train_episode_steps) - train.last_episode_unfinished
     returns = train.train_episode_rewards
     _same_length(run, "train_episode_rewards", returns, train.train_episode_steps)
-    steps = train.train_episode_steps[:ended]
+    steps: Sequence[float] = train.train_episode_steps[:ended]
+    if run.axis != TIMESTEPS:
+        ends = [0, *_placed(run, list(accumulate(train.train_episode_steps[:ended])))]
+        steps = [end - begin for begin, end in pairwise(ends)]
     return train_curve(returns[:ended], steps, total_timesteps, bins)
 
 
@@ -318,7 +376,7 @@ def _eval_curve(run: Run, evaluation: _EvalFields | _AllFields, total_timesteps:
         sum(episodes) / len(episodes) if episodes else float("nan")
         for episodes in evaluation.eval_episode_rewards
     ]
-    return point_curve(_increasing(run, at), returns, total_timesteps)
+    return point_curve(_placed(run, _increasing(run, at)), returns, total_timesteps)
 
 
 def _reward_curve(run: Run, metrics: _Metrics, total_timesteps: int) -> Curve:
@@ -328,7 +386,8 @@ def _reward_curve(run: Run, metrics: _Metrics, total_timesteps: int) -> Curve:
     if series is None:
         raise BadInput(f"{run.where} has no metrics.mean_reward")
     _same_length(run, "metrics.mean_reward.value", series.value, series.timestep)
-    return point_curve(_increasing(run, series.timestep), series.value, total_timesteps)
+    at = _placed(run, _increasing(run, series.timestep))
+    return point_curve(at, series.value, total_timesteps)
 
 
 def read_measured(run: Run) -> Measured:

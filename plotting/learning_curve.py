@@ -27,6 +27,15 @@ from plotting.references import REFERENCE, Reference
     help="Bins of timesteps of the train curve.",
 )
 @click.option(
+    "--x",
+    "axis",
+    type=click.Choice(["timesteps", "interactions", "frames"]),
+    default="timesteps",
+    show_default=True,
+    help="The horizontal axis. Of planners: timesteps are decisions, interactions the nodes that "
+    "they generated.",
+)
+@click.option(
     "--reference",
     "references",
     type=REFERENCE,
@@ -40,6 +49,7 @@ def main(
     smooth: int | None,
     setting: int | None,
     bins: int,
+    axis: str,
     references: tuple[Reference, ...],
 ) -> None:
     """Draw the learning curve of the best setting of each experiment in DATA.
@@ -52,9 +62,11 @@ def main(
     def make() -> dict[Path, bytes]:
         from plotting.curve_figure import draw, notes
         from plotting.curve_summary import summarize
+        from plotting.data_file import on_axis
         from plotting.tables import mean_table, seed_table
 
         experiments, names, metric = options.experiments()
+        experiments = [on_axis(experiment, axis) for experiment in experiments]
         summaries = [
             summarize(experiment, name, metric, bins, setting, interval, smooth)
             for experiment, name in zip(experiments, names, strict=True)

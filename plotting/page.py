@@ -58,11 +58,13 @@ def render(figure: Figure, suffix: str, dpi: int = style.STYLES["web"].dpi) -> b
     return file.getvalue()
 
 
-def label_timesteps(axes: Axes, total_timesteps: int, width: float) -> None:
+def label_timesteps(
+    axes: Axes, total_timesteps: int, width: float, name: str = "timesteps"
+) -> None:
     """The horizontal axis of a curve, as many numbers as fit into `width` inches."""
     from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-    axes.set_xlabel("timesteps")
+    axes.set_xlabel(name)
     axes.set_xlim(0, total_timesteps)
     axes.xaxis.set_major_locator(MaxNLocator(nbins=int(1.6 * width), steps=[1, 2, 2.5, 5, 10]))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda t, _: style.short_number(t, 1e3)))

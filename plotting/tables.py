@@ -38,7 +38,8 @@ def mean_table(summaries: Sequence[Summary]) -> str:
             strict=True,
         )
         rows += [(each.label, each.choice.tally.setting, *row) for row in numbers]
-    return as_csv(_named(MEAN_COLUMNS, [each.kind for each in summaries]), rows)
+    columns = _named(MEAN_COLUMNS, [each.kind for each in summaries])
+    return as_csv(_on_axis(columns, summaries), rows)
 
 
 def seed_table(summaries: Sequence[Summary]) -> str:
@@ -52,7 +53,7 @@ def seed_table(summaries: Sequence[Summary]) -> str:
         )
         if not math.isnan(value)
     ]
-    return as_csv(SEED_COLUMNS, rows)
+    return as_csv(_on_axis(SEED_COLUMNS, summaries), rows)
 
 
 def line_table(summaries: Sequence[Sensitivity]) -> str:
@@ -90,6 +91,12 @@ def _named(columns: Sequence[str], kinds: Sequence[Kind]) -> list[str]:
     """The column of the mean is named after what is estimated instead."""
     (name,) = {statistic(kind) for kind in kinds}
     return [name if column == "mean" else column for column in columns]
+
+
+def _on_axis(columns: Sequence[str], summaries: Sequence[Summary]) -> list[str]:
+    """The column of timesteps is named after what is on the axis instead."""
+    (axis,) = {each.axis for each in summaries}
+    return [axis.removesuffix("s") if column == "timestep" else column for column in columns]
 
 
 def as_csv(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:

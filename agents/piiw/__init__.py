@@ -1,1 +1,1 @@
-"""Policy-guided Rollout IW, flat and hierarchical: planning that a network guides and learns from."""
+"""Policy-guided Rollout IW, flat and hierarchical: a network learns what planning found."""

@@ -74,9 +74,7 @@ class RMSProp:
 class Adam:
     """Adam with its bias correction; ε is outside the root."""
 
-    def __init__(
-        self, like: Tensor, lr: float, betas: tuple[float, float], epsilon: float
-    ) -> None:
+    def __init__(self, like: Tensor, lr: float, betas: tuple[float, float], epsilon: float) -> None:
         self._lr, self._betas, self._epsilon = lr, betas, epsilon
         self.mean, self.square = torch.zeros_like(like), torch.zeros_like(like)
         self.steps = 0

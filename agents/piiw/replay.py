@@ -71,9 +71,7 @@ class Replay:
         Raises:
             ValueError: there are fewer.
         """
-        chosen = [
-            self._decisions[i] for i in rng.choice(len(self._decisions), size, replace=False)
-        ]
+        chosen = [self._decisions[i] for i in rng.choice(len(self._decisions), size, replace=False)]
         if self._stacked:
             observations = np.stack([np.stack(decision.parts) for decision in chosen])
         else:

@@ -35,7 +35,9 @@ class LearningSettings(AgentSettings, frozen=True, kw_only=True):
     ] = 256
     input_scale: Annotated[
         Positive,
-        Meta(description="what pixels are multiplied by: 1 as published, 0.00392156862745098 = /255"),
+        Meta(
+            description="what pixels are multiplied by: 1 as published, 0.00392156862745098 = /255"
+        ),
     ] = 1.0
     weight_init: Annotated[
         Literal["torch", "glorot"],

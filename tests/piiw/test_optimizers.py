@@ -46,9 +46,7 @@ def test_outside_from_zero_is_torchs_rmsprop() -> None:
         parameter.grad = torch.from_numpy(gradient.copy())
         theirs.step()
     mine = RMSProp(start, LR, DECAY, 0.1, epsilon_inside=False, initial=0.0)
-    np.testing.assert_allclose(
-        walk(mine, start, gradients), parameter.detach().numpy(), rtol=1e-12
-    )
+    np.testing.assert_allclose(walk(mine, start, gradients), parameter.detach().numpy(), rtol=1e-12)
 
 
 def test_adam_is_torchs() -> None:

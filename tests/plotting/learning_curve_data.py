@@ -20,6 +20,7 @@ def make_run(
     rewards: dict[int, Any] | None = None,
     status: str = "completed",
     total_timesteps: int = 100,
+    counts: dict[str, list[int]] | None = None,
 ) -> Tree:
     """A run; `evaluations` and `rewards` by timestep."""
     evaluations, rewards = evaluations or {}, rewards or {}
@@ -42,6 +43,7 @@ def make_run(
             "loss": {"timestep": [1], "value": ["nan"]},
         },
         "provenance": {"host": "here"},
+        **({} if counts is None else {"counts": counts}),
     }
 
 

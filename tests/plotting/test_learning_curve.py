@@ -348,3 +348,51 @@ def test_references_that_are_none(draw: Draw, tmp_path: Path, words: str) -> Non
     result = draw(path, "--reference", words)
     assert result.exit_code == 2
     assert f"{words!r} is not NAME=SCORE or NAME=SCORE:SCORE" in result.stderr
+
+
+# Over what planners count
+
+
+def _planner_run(number: int, nodes: int) -> Tree:
+    """Episodes of 10 timesteps, of 1 node a decision in the first half, then of `nodes`."""
+    at = list(range(10, 101, 10))
+    generated = [t if t <= 50 else 50 + nodes * (t - 50) for t in at]
+    return make_run(
+        number,
+        returns=[float(k) for k in range(10)],
+        steps=[10] * 10,
+        evaluations={t: [float(t)] for t in (0, 50, 100)},
+        counts={
+            "timestep": [0, *at],
+            "interactions": [0, *generated],
+            "frames": [0, *(15 * n for n in generated)],
+        },
+    )
+
+
+def test_curves_over_interactions_put_everything_where_it_was_counted(
+    draw: Draw, tmp_path: Path
+) -> None:
+    data = write_tree(tmp_path / "a", make_tree({0: [_planner_run(0, 9), _planner_run(1, 19)]}))
+    ends = {0: 500, 1: 1000}
+    evaluations = {run: [0, 50, end] for run, end in ends.items()}
+    for axis, factor in (("interactions", 1), ("frames", 15)):
+        command = (data, "--x", axis, "-o", "out/figure.svg")
+        assert draw(*command, "--metric", "eval-mean").exit_code == 0
+        seeds = pd.read_csv("out/figure_seeds.csv")
+        for run, table in seeds.groupby("run"):
+            assert table[axis[:-1]].tolist() == [factor * n for n in evaluations[int(str(run))]]
+        assert draw(*command, "--metric", "train-mean", "--bins", "10").exit_code == 0
+        seeds = pd.read_csv("out/figure_seeds.csv")
+        assert seeds[axis[:-1]].max() == factor * 1000
+        (short,) = (table for run, table in seeds.groupby("run") if run == 0)
+        assert short[axis[:-1]].tolist() == [factor * n for n in (100, 200, 300, 400, 500)]
+        # 90 interactions an episode from the sixth on: 50 of the first five, then 50 of the sixth
+        np.testing.assert_allclose(short.value[0], (10 * (0 + 1 + 2 + 3 + 4) + 50 * 5) / 100)
+        np.testing.assert_allclose(short.value.iloc[-1], (10 * 8 + 90 * 9) / 100)
+
+
+def test_runs_that_counted_nothing_else_are_refused(draw: Draw, tmp_path: Path) -> None:
+    data = write_tree(tmp_path / "a", make_tree({0: [flat_run(0, 1.0)]}))
+    message = refusal(draw(data, "--x", "frames", "-o", "figure.svg"))
+    assert "run 0 did not count frames: it counted nothing but timesteps" in message
