@@ -22,7 +22,7 @@ from agents.piiw.network import Architecture, PolicyNetwork
 from agents.piiw.observations import Reader
 from agents.piiw.optimizers import Adam, Optimizer, RMSProp
 from agents.piiw.replay import Replay
-from agents.piiw.settings import LearningSettings
+from agents.piiw.settings import PiIWSettings
 from agents.piiw.single import Single, SinglePass
 from agents.piiw.values import CategoricalValue, ScalarValue, ValueHead
 
@@ -37,7 +37,7 @@ class Learner:
 
     def __init__(
         self,
-        settings: LearningSettings,
+        settings: PiIWSettings,
         observation_space: gymnasium.Space[Any],
         actions: int,
         *,
@@ -146,7 +146,7 @@ class Learner:
         self.losses, self.updates = state["losses"], state["updates"]
 
 
-def value_head(settings: LearningSettings) -> ValueHead | None:
+def value_head(settings: PiIWSettings) -> ValueHead | None:
     """What the settings ask for."""
     match settings.value_head:
         case "none":
@@ -157,7 +157,7 @@ def value_head(settings: LearningSettings) -> ValueHead | None:
             return CategoricalValue(settings.value_bins, settings.value_min, settings.value_max)
 
 
-def _optimizer(settings: LearningSettings, network: PolicyNetwork) -> Optimizer:
+def _optimizer(settings: PiIWSettings, network: PolicyNetwork) -> Optimizer:
     if settings.optimizer == "adam":
         return Adam(network.values, settings.learning_rate, settings.betas, settings.adam_eps)
     return RMSProp(

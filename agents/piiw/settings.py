@@ -6,14 +6,30 @@ from typing import Annotated, ClassVar, Literal
 
 from msgspec import Meta
 
-from agents.base import AgentSettings, Rule
+from agents.base import Rule
+from agents.planning.settings import PlanningSettings, Positive
 
-Positive = Annotated[float, Meta(gt=0)]
 Decay = Annotated[float, Meta(ge=0, lt=1)]
 
 
-class LearningSettings(AgentSettings, frozen=True, kw_only=True):
-    """The network, what it learns from, and how it guides."""
+class PiIWSettings(PlanningSettings, frozen=True, kw_only=True):
+    """π-IW: Rollout IW that a policy network guides and learns from (Junyent et al. 2019)."""
+
+    nodes: Annotated[
+        Annotated[int, Meta(ge=1)] | None,
+        Meta(description="new nodes of a decision; null: `seconds` alone says"),
+    ] = 50
+    features: Annotated[
+        str,
+        Meta(
+            min_length=1,
+            description='"dynamic": the network\'s last hidden layer; "basic", "ram", "pixel", '
+            '"b-prost", "auto" or "module:function" as for rolloutIW',
+        ),
+    ] = "dynamic"
+    two_sided: Annotated[
+        bool, Meta(description="of dynamic features: that a unit is off is an atom too")
+    ] = True
 
     # -- the network
     encoder: Annotated[
@@ -99,6 +115,10 @@ class LearningSettings(AgentSettings, frozen=True, kw_only=True):
         Literal["network", "uniform"],
         Meta(description="what rollouts follow; uniform: the network learns but does not guide"),
     ] = "network"
+    evaluation: Annotated[
+        Literal["planning", "policy"],
+        Meta(description="what acts in evaluations: the planner, or the network by itself"),
+    ] = "planning"
     guide_temperature: Annotated[
         Positive, Meta(description="guiding policy = softmax(logits / this)")
     ] = 1.0
@@ -128,36 +148,31 @@ class LearningSettings(AgentSettings, frozen=True, kw_only=True):
         """Until the replay is full."""
         return self.replay_capacity
 
-    @classmethod
-    def group_size(cls, device: str) -> int:
-        """Planners gain nothing from company."""
-        return 1
-
-
-LEARNING_RULES = (
-    Rule(
-        ("batch_size", "replay_capacity"),
-        lambda batch_size, replay_capacity: batch_size <= replay_capacity,
-        "batch_size <= replay_capacity",
-    ),
-    Rule(
-        ("replay_min_transitions", "replay_capacity"),
-        lambda least, replay_capacity: least <= replay_capacity,
-        "replay_min_transitions <= replay_capacity",
-    ),
-    Rule(
-        ("value_head", "replay_add"),
-        lambda value_head, replay_add: value_head == "none" or replay_add != "step",
-        'with a value_head, replay_add is "episode" or "improved_episode": a return is known then',
-    ),
-    Rule(
-        ("value_min", "value_max"),
-        lambda value_min, value_max: value_min < value_max,
-        "value_min < value_max",
-    ),
-    Rule(
-        ("guide_temperature", "guide_temperature_min"),
-        lambda start, least: least is None or least <= start,
-        "guide_temperature_min <= guide_temperature",
-    ),
-)
+    RULES: ClassVar[tuple[Rule, ...]] = (
+        *PlanningSettings.RULES,
+        Rule(
+            ("batch_size", "replay_capacity"),
+            lambda batch_size, replay_capacity: batch_size <= replay_capacity,
+            "batch_size <= replay_capacity",
+        ),
+        Rule(
+            ("replay_min_transitions", "replay_capacity"),
+            lambda least, replay_capacity: least <= replay_capacity,
+            "replay_min_transitions <= replay_capacity",
+        ),
+        Rule(
+            ("value_head", "replay_add"),
+            lambda value_head, replay_add: value_head == "none" or replay_add != "step",
+            'with a value_head, replay_add is "episode" or "improved_episode": a return is known then',
+        ),
+        Rule(
+            ("value_min", "value_max"),
+            lambda value_min, value_max: value_min < value_max,
+            "value_min < value_max",
+        ),
+        Rule(
+            ("guide_temperature", "guide_temperature_min"),
+            lambda start, least: least is None or least <= start,
+            "guide_temperature_min <= guide_temperature",
+        ),
+    )
