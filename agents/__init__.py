@@ -55,6 +55,10 @@ AGENTS: dict[str, tuple[str, str]] = {
         "agents.rollout_iw.settings:RolloutIWSettings",
         "agents.rollout_iw.agent:RolloutIWAgent",
     ),
+    "piIW": (
+        "agents.piiw.settings:PiIWSettings",
+        "agents.piiw.agent:PiIWAgent",
+    ),
     "random": (
         "agents.uniform_random:UniformRandomSettings",
         "agents.uniform_random:UniformRandom",

@@ -157,13 +157,15 @@ class PiIWSettings(PlanningSettings, frozen=True, kw_only=True):
         ),
         Rule(
             ("replay_min_transitions", "replay_capacity"),
-            lambda least, replay_capacity: least <= replay_capacity,
+            lambda replay_min_transitions, replay_capacity: (
+                replay_min_transitions <= replay_capacity
+            ),
             "replay_min_transitions <= replay_capacity",
         ),
         Rule(
             ("value_head", "replay_add"),
             lambda value_head, replay_add: value_head == "none" or replay_add != "step",
-            'with a value_head, replay_add is "episode" or "improved_episode": a return is known then',
+            'value_head == "none" or replay_add != "step": returns are known when an episode ends',
         ),
         Rule(
             ("value_min", "value_max"),
@@ -172,7 +174,9 @@ class PiIWSettings(PlanningSettings, frozen=True, kw_only=True):
         ),
         Rule(
             ("guide_temperature", "guide_temperature_min"),
-            lambda start, least: least is None or least <= start,
+            lambda guide_temperature, guide_temperature_min: (
+                guide_temperature_min is None or guide_temperature_min <= guide_temperature
+            ),
             "guide_temperature_min <= guide_temperature",
         ),
     )
