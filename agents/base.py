@@ -100,6 +100,11 @@ class Planner(Agent, Protocol):
         """
         ...
 
+    def counts(self) -> Mapping[str, int]:
+        """What training has cost so far, evaluations aside: interactions (nodes generated) and
+        frames."""
+        ...
+
 
 class Diverged(ArithmeticError):  # noqa: N818 - a result of a run, recorded as such
     """A number that training depends on stopped being finite; the message names it."""

@@ -153,6 +153,10 @@ class Planners(Ensemble):
         super().__init__(agents, device)
         self._planners = list(agents)
 
+    def counts(self, slot: int) -> Mapping[str, int]:
+        """As `Planner.counts`, of one slot."""
+        return self._planners[slot].counts()
+
     def act_in(self, slot: int, environment: Problem) -> None:
         """As `Planner.act_in`, of one slot."""
         self._planners[slot].act_in(environment)

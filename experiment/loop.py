@@ -121,6 +121,7 @@ class Training:
             if counters.timestep == window_end:
                 for slot in live:
                     self.members[slot].close_window(self.agent.metrics(slot))
+                    self._count(slot)
             if self.on_step is not None:
                 self.on_step()
             if self.to_save:
@@ -157,6 +158,7 @@ class Training:
             self._record(counted, observations, actions, rewards)
         for slot in ended:
             self.members[slot].end_episode(terminated=bool(environments.terminated[slot]))
+            self._count(slot)
         learning = counted
         if agent.diverged:
             learning = [slot for slot in counted if slot not in agent.diverged]
@@ -170,6 +172,10 @@ class Training:
             learning,
         )
         return ended
+
+    def _count(self, slot: int) -> None:
+        if self._planners is not None:
+            self.members[slot].count(self._planners.counts(slot))
 
     def _without(self, slots: list[int], unfit: list[int], reason: str) -> list[int]:
         """Ends members before the step under way, which is not counted; returns the others."""
@@ -212,6 +218,8 @@ class Training:
         if self._evaluator is None:
             self._evaluator = Evaluator(self.members, self.agent)
         due = [slot for slot, member in enumerate(self.members) if member.evaluation_is_due]
+        for slot in due:
+            self._count(slot)
         self._evaluator.evaluate(due, stop=lambda: self.stop and time.monotonic() >= patience)
         self._entered.difference_update(due)
         self._part_with_diverged()

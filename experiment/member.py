@@ -133,6 +133,17 @@ class Member:
     def _episode_steps(self) -> int:
         return self.timestep - int(self.counters.episode_starts[self._slot])
 
+    def count(self, counts: Mapping[str, int]) -> None:
+        """Notes what an agent has counted beside timesteps, so that curves can be drawn over it."""
+        if not counts:
+            return
+        series = self.history.setdefault("counts", {"timestep": []})
+        if series["timestep"][-1:] == [self.timestep]:
+            return
+        series["timestep"].append(self.timestep)
+        for name, number in counts.items():
+            series.setdefault(name, []).append(number)
+
     def close_window(self, metrics: Mapping[str, float]) -> None:
         """Samples the metrics, and the mean reward since they were sampled last."""
         total = float(self.counters.window_rewards[self._slot])

@@ -2,7 +2,7 @@
 
 At every decision, with R the returns that the search found (`agents.planning.tree`):
 
-    Q(a) = R(child a),   π_target = softmax(Q / τ)   (τ = 0: uniform over the highest),   a ~ π_target
+    Q(a) = R(child a),   π_target = softmax(Q / τ) (τ = 0: uniform over the highest),   a ~ π_target
 
 The pair (observation, π_target) goes to the replay, and one minibatch of such pairs teaches the
 network (`agents.piiw.learner`), whose policy rollouts follow from the next decision on.
@@ -10,7 +10,7 @@ network (`agents.piiw.learner`), whose policy rollouts follow from the next deci
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import numpy as np
 import torch
@@ -19,7 +19,7 @@ from agents.base import AgentRefused, Transition
 from agents.piiw.guide import Guide, softmax
 from agents.piiw.learner import Learner
 from agents.piiw.settings import PiIWSettings
-from agents.planning.decision import Choice
+from agents.planning.decision import DecisionRule
 from agents.planning.planner import Decision
 from agents.planning.planning_agent import PlanningAgent
 from agents.planning.tree import Tree
@@ -38,11 +38,14 @@ _SMOOTHING = 100
 class PiIWAgent(PlanningAgent[Settings]):
     """See the module's text.
 
+    Updates are reported as update_states, update_actions (π_target) and update_rewards (returns).
+
     Attributes:
         learner: the network, what it learns from, and how.
         guide: what the planner asks of the network.
     """
 
+    NAME: ClassVar[str] = "piIW"
     learner: Learner
     guide: Guide
 
@@ -77,7 +80,8 @@ class PiIWAgent(PlanningAgent[Settings]):
         self._smoothed: dict[str, float] = {}
         return self.guide
 
-    NAME = "piIW"
+    def rule(self) -> DecisionRule:
+        return super().rule()._replace(value_everywhere=self.settings.value_everywhere)
 
     def _temperature(self, interactions: float) -> float | None:
         """Of the guiding policy after so many interactions; None: it does not guide."""
@@ -99,7 +103,7 @@ class PiIWAgent(PlanningAgent[Settings]):
         chosen = self.evaluation_rng.choice(len(policy), p=policy)
         return self.simulator.actions[int(chosen)]
 
-    def decided(self, observation: Any, tree: Tree, decision: Decision | Choice) -> None:
+    def decided(self, observation: Any, tree: Tree, decision: Decision) -> None:
         self._episode.append((observation, decision.policy))
         prior = tree.prior_table[0]
         entropy = -float(np.sum(prior * np.log(np.maximum(prior, 1e-300))))

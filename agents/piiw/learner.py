@@ -88,8 +88,8 @@ class Learner:
         self.step(batch.observations, batch.policies, batch.returns)
         return {
             "update_states": batch.observations,
-            "update_policies": batch.policies,
-            "update_returns": batch.returns,
+            "update_actions": batch.policies,
+            "update_rewards": batch.returns,
         }
 
     def step(

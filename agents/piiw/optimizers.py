@@ -18,7 +18,10 @@ from typing import Any, Protocol
 import numpy as np
 import torch
 from numba import njit
+from numpy.typing import NDArray
 from torch import Tensor
+
+Reals = NDArray[np.floating[Any]]
 
 
 class Optimizer(Protocol):
@@ -54,7 +57,8 @@ class RMSProp:
         self._lr, self._decay, self._epsilon = lr, decay, epsilon
         self._inside = epsilon_inside
         kind = like.cpu().numpy().dtype.type
-        self._numbers = tuple(map(kind, (lr, decay, 1 - decay, epsilon)))
+        # of the parameters' own precision, so that nothing is computed in another
+        self._numbers = (kind(lr), kind(decay), kind(1 - decay), kind(epsilon))
         self.mean_square = torch.full_like(like, initial)
         self._room = torch.empty_like(like)
 
@@ -62,13 +66,9 @@ class RMSProp:
     def step(self, values: Tensor, gradients: Tensor) -> None:
         square, room = self.mean_square, self._room
         if values.device.type == "cpu":
-            _rmsprop(
-                values.numpy(),
-                gradients.numpy(),
-                square.numpy(),
-                *self._numbers,
-                self._inside,
-            )
+            lr, decay, rest, epsilon = self._numbers
+            arrays = (values.numpy(), gradients.numpy(), square.numpy())
+            _rmsprop(*arrays, lr, decay, rest, epsilon, self._inside)
             return
         square.mul_(self._decay).addcmul_(gradients, gradients, value=1 - self._decay)
         if self._inside:
@@ -85,7 +85,16 @@ class RMSProp:
 
 
 @njit(cache=True, error_model="numpy", fastmath={"contract"})
-def _rmsprop(values, gradients, square, lr, decay, rest, epsilon, inside):  # type: ignore[no-untyped-def]
+def _rmsprop(
+    values: Reals,
+    gradients: Reals,
+    square: Reals,
+    lr: float,
+    decay: float,
+    rest: float,
+    epsilon: float,
+    inside: bool,
+) -> None:
     """All at once, so that memory is passed over but once."""
     if inside:
         for i in range(values.shape[0]):

@@ -141,6 +141,9 @@ class PiIWSettings(PlanningSettings, frozen=True, kw_only=True):
     value_bins: Annotated[int, Meta(ge=2, le=2**14, description="bins, if categorical")] = 301
     value_min: Annotated[float, Meta(description="the first bin")] = -300.0
     value_max: Annotated[float, Meta(description="the last bin")] = 300.0
+    value_everywhere: Annotated[
+        bool, Meta(description="a node is worth its own value where that is above its children's")
+    ] = False
     cuda: Annotated[bool, Meta(description="train on the GPU, like --device cuda")] = False
 
     @property

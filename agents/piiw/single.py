@@ -12,7 +12,7 @@ reads only the rows of its weights whose input is not 0.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -127,16 +127,11 @@ class _Compiled:
         self._weights = tuple(weights)
 
     def __call__(self, observation: np.ndarray) -> Single:
-        _forward(
-            observation,
-            *self._weights,
-            *self._planes,
-            self._outputs,
-            self._features,
-            self._active,
-            *self._out[::-1],
-        )
-        return self._out
+        out = self._out
+        room = (*self._planes, self._outputs, self._features, self._active)
+        arguments: tuple[Any, ...] = (observation, *self._weights, *room)
+        _forward(*arguments, out.value, out.hidden, out.logits)
+        return out
 
 
 def _by_blocks(weight: Floats, stride: int) -> Floats:
@@ -148,9 +143,31 @@ def _by_blocks(weight: Floats, stride: int) -> Floats:
 
 @njit(cache=True, error_model="numpy", fastmath={"contract"})
 def _forward(
-    picture, w1, a1, b1, w2, a2, b2, w3, a3, b3, w4, b4, w5, b5,
-    blocks1, z1, blocks2, z2, outputs, features, active, value, hidden, logits,
-):  # fmt: skip
+    picture: NDArray[np.uint8],
+    w1: Floats,
+    a1: Floats,
+    b1: Floats,
+    w2: Floats,
+    a2: Floats,
+    b2: Floats,
+    w3: Floats,
+    a3: Floats,
+    b3: Floats,
+    w4: Floats,
+    b4: Floats,
+    w5: Floats,
+    b5: Floats,
+    blocks1: Floats,
+    z1: Floats,
+    blocks2: Floats,
+    z2: Floats,
+    outputs: tuple[int, int],
+    features: Floats,
+    active: NDArray[np.int64],
+    value: Floats,
+    hidden: Floats,
+    logits: Floats,
+) -> None:
     """Writes value logits [V], the hidden layer [H] and logits [A] of picture [h, w, C].
 
     blocks1 [h1+1, w1+1, 16 C], z1 [its blocks, 4 O1], blocks2 and z2 likewise: work space.
@@ -174,7 +191,7 @@ def _forward(
 
 
 @njit(cache=True, error_model="numpy")
-def _cut(picture, stride, blocks):
+def _cut(picture: NDArray[np.uint8], stride: int, blocks: Floats) -> None:
     """Copies a picture into its blocks."""
     channels = picture.shape[2]
     for i in range(blocks.shape[0]):
@@ -189,7 +206,7 @@ def _cut(picture, stride, blocks):
 
 
 @njit(cache=True, error_model="numpy", fastmath={"contract"})
-def _add_and_cut(z, height, width, a, b, blocks):
+def _add_and_cut(z: Floats, height: int, width: int, a: Floats, b: Floats, blocks: Floats) -> None:
     """relu(a * (the convolution that z holds) + b), cut into blocks of 2 x 2."""
     filters = a.shape[0]
     most_i, most_j = min(height - 1, 2 * blocks.shape[0]), min(width - 1, 2 * blocks.shape[1])
@@ -204,7 +221,9 @@ def _add_and_cut(z, height, width, a, b, blocks):
 
 
 @njit(cache=True, error_model="numpy", fastmath={"contract"})
-def _add(z, width, outputs, a, b, features):
+def _add(
+    z: Floats, width: int, outputs: tuple[int, int], a: Floats, b: Floats, features: Floats
+) -> None:
     """As `_add_and_cut`, one output after another."""
     filters = a.shape[0]
     for i in range(outputs[0]):
@@ -218,7 +237,7 @@ def _add(z, width, outputs, a, b, features):
 
 
 @njit(cache=True, error_model="numpy", fastmath={"contract"})
-def _through(features, active, weight, out):
+def _through(features: Floats, active: NDArray[np.int64], weight: Floats, out: Floats) -> None:
     """out = features @ weight, four rows of `weight` at a time, without those of features 0."""
     out[:] = 0
     count = 0

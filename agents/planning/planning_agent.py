@@ -189,6 +189,13 @@ class PlanningAgent(Generic[Settings]):
             self._trees[True].size = 0
             self.planners[True].begin_episode()
 
+    def counts(self) -> dict[str, int]:
+        interactions = int(self._totals["interactions"])
+        return {
+            "interactions": interactions,
+            "frames": interactions * self.simulator.frames_per_step,
+        }
+
     def metrics(self) -> dict[str, float]:
         """Decisions, interactions (nodes generated) and frames so far; means over decisions."""
         totals = self._totals

@@ -38,7 +38,7 @@ def observations(one: PolicyNetwork, batch: int = 6) -> np.ndarray:
 def textbook(one: PolicyNetwork, x: Tensor) -> Tensor:
     """The logits by torch's modules, in the order in which torch keeps channels."""
     height, width, channels = PICTURE
-    modules = [
+    modules: list[Any] = [
         nn.Conv2d(channels, 16, 8, 4),
         nn.Conv2d(16, 32, 4, 2),
         nn.Linear(one.architecture.convolved, one.architecture.units),
