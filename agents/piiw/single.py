@@ -129,8 +129,8 @@ class _Compiled:
     def __call__(self, observation: np.ndarray) -> Single:
         out = self._out
         room = (*self._planes, self._outputs, self._features, self._active)
-        arguments: tuple[Any, ...] = (observation, *self._weights, *room)
-        _forward(*arguments, out.value, out.hidden, out.logits)
+        arguments: tuple[Any, ...] = (observation, *self._weights, *room, *out[::-1])
+        _forward(*arguments)
         return out
 
 
