@@ -1,8 +1,10 @@
 """What schedule.py costs, beside other ways to run many small runs.
 
-python benchmarks/scheduling.py [--only missing,send,start,run] [--repeats 3]
+python benchmarks/scheduling.py [--only missing,status,send,start,run] [--repeats 3]
 
 missing  finding what is missing among 1,000,000 indices of which 100,000 have records
+status   how 100,000 finished runs stand, as files and as shards of 64 lines; from the start of the
+         program, the first time and again
 send     sending 10,000 runs to a Slurm of stub commands, 60 to a job; beside submitit alone
 start    from the start of schedule.py to the first timestep of the first run, on this machine
 run      one run of no length: a bare loop in Python, schedule.py, submitit, Hydra's submitit
@@ -23,7 +25,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -113,12 +115,28 @@ def best(measure: Callable[[], Cost], repeats: int) -> tuple[Cost, Cost]:
 
 def measure_missing(folder: Path, repeats: int) -> None:
     """Prints what it costs to find the missing."""
+    project = recorded(folder / "missing", range(0, 1_000_000, 10), shards=False)
+    command = project.schedule("--runs", 1000, "--status")
+    cost_of(command)  # fills its caches
+    print("\nFinding the missing among 1,000,000 indices, 100,000 of them with records:\n")
+    print("| | CPU s, best | median | wall s, best | median |\n|---|---|---|---|---|")
+    _row("schedule.py --status of a sweep", *best(lambda: cost_of(command), repeats))
+
+
+def _row(name: str, least: Cost, median: Cost) -> None:
+    seconds = (least.cpu, median.cpu, least.wall, median.wall)
+    print(f"| {name} | {' | '.join(f'{value:.2f}' for value in seconds)} |", flush=True)
+
+
+def recorded(folder: Path, indices: Sequence[int], *, shards: bool) -> Project:
+    """A project of 1,000 settings with records of about 5 KB, 64 to a shard if they are in some."""
     from experiment import record
     from experiment.configuration import build_experiment
     from experiment.folder import ResultFolder
     from experiment.manifest import Manifest
+    from experiment.shard_writer import ShardWriter
 
-    project = Project(folder / "missing", {"scheduler": "local"})
+    project = Project(folder, {"scheduler": "local"})
     parameters = {
         "critic_lr": [0.001 * value for value in range(1, 101)],
         "actor_lr": [0.001 * value for value in range(1, 11)],
@@ -128,31 +146,56 @@ def measure_missing(folder: Path, repeats: int) -> None:
     experiment = build_experiment(ENVIRONMENT, agent, "environment", "agent")
     results = ResultFolder(project.results, Manifest.of(experiment, 0))
     results.create()
-    rewards = [-1234.56789 + value for value in range(200)]  # about 5 KB a record
-    for index in range(0, 1_000_000, 10):
+    rewards = [-1234.56789 + value for value in range(200)]
+    lines: list[bytes] = []
+    for number, index in enumerate(indices, 1):
         run = results.run(index)
         content = {
             "run_number": run.number,
             "index": index,
             "setting_id": run.setting_id,
             "random_seed": run.random_seed,
-            "status": "completed",
+            "status": "diverged" if number % 97 == 0 else "completed",
             "train_episode_rewards": rewards,
         }
         params = results.manifest.grid.setting(run.setting)
         data = record.encode(dict(results.manifest.files), run.setting, params, content)
-        results.record_path(index).write_bytes(data)
-    command = project.schedule("--runs", 1000, "--status")
-    overview = [sys.executable, ROOT / "schedule.py", "--status", results.path]
-    cost_of(overview)  # fills its caches
-    print("\nFinding the missing among 1,000,000 indices, 100,000 of them with records:\n")
+        if not shards:
+            results.record_path(index).write_bytes(data)
+            continue
+        lines.append(data)
+        if len(lines) == 64 or number == len(indices):
+            with ShardWriter(results.path, f"node{number}").many() as write:
+                for line in lines:
+                    write(line)
+            lines.clear()
+    return project
+
+
+# -- status
+
+
+def measure_status(folder: Path, repeats: int) -> None:
+    """Prints what it costs to say how finished runs stand."""
+    print("\nschedule.py --status DIR of 100,000 finished runs, from its start:\n")
     print("| | CPU s, best | median | wall s, best | median |\n|---|---|---|---|---|")
-    for name, words in (("--status of a sweep", command), ("--status DIR", overview)):
-        least, median = best(lambda words=words: cost_of(words), repeats)  # type: ignore[misc]
-        print(
-            f"| schedule.py {name} | {least.cpu:.2f} | {median.cpu:.2f} "
-            f"| {least.wall:.2f} | {median.wall:.2f} |"
-        )
+    for name, shards in (("files", False), ("shards", True)):
+        project = recorded(folder / name, range(100_000), shards=shards)
+        results = project.results
+        command = [sys.executable, ROOT / "schedule.py", "--status", results, "--json"]
+        caches = (results / ".status.index", results / "shards" / ".index")
+
+        def first(command: list[Any] = command, caches: Sequence[Path] = caches) -> Cost:
+            for cache in caches:
+                cache.unlink(missing_ok=True)
+            return cost_of(command)
+
+        def again(command: list[Any] = command) -> Cost:
+            return cost_of(command)
+
+        time.sleep(3)  # what has just changed is opened again
+        _row(f"{name}, without a cache", *best(first, repeats))
+        _row(f"{name}, again", *best(again, repeats))
 
 
 # -- send
@@ -362,6 +405,7 @@ def _hydra_runs(project: Project, count: int) -> list[Any]:
 
 _PARTS = {
     "missing": measure_missing,
+    "status": measure_status,
     "send": measure_send,
     "start": measure_start,
     "run": measure_run,

@@ -97,17 +97,8 @@ def unseal(data: bytes | memoryview) -> Sealed:
     return Sealed(int(setting), _read_head(run), run)
 
 
-#: Bytes at the end of a file that `ends_whole` has to see.
+#: Bytes at the end of a record that `seal_of` has to see.
 TAIL = _SEAL_SPAN
-
-
-def ends_whole(tail: bytes, size: int) -> bool | None:
-    """Whether a file of `size` bytes that ends in `tail` is as long as its seal says; None when
-    there is no seal, and only `unseal` can tell. Nothing else of the file is looked at."""
-    seal = re.compile(_SEAL).search(tail)
-    if seal is None:
-        return None
-    return size - len(tail) + seal.start() == int(seal[3]) + len("]}}")
 
 
 class Seal(msgspec.Struct, frozen=True):
@@ -126,7 +117,8 @@ class Seal(msgspec.Struct, frozen=True):
 
 
 def seal_of(tail: bytes) -> Seal | None:
-    """The seal that `tail` ends in, if it ends in one. Whether it is right is not looked at."""
+    """The seal that `tail` ends in, if it ends in one. Whether it is right is not looked at: that a
+    file is as long as it says proves it whole but for its checksum."""
     match = re.compile(_SEAL).search(tail)
     if match is None:
         return None

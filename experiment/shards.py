@@ -134,6 +134,11 @@ class Shards:
             self._at_index = found
         return self._at_index
 
+    def diverged(self) -> set[int]:
+        """Of the indices at home, those whose run diverged."""
+        diverged = self._lines[8]
+        return {index for index, position in self.at_home().items() if diverged[position]}
+
     def find(self, index: int) -> Line | None:
         """The line that counts as the record of `index`."""
         position = self.at_home().get(index)

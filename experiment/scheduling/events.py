@@ -5,8 +5,11 @@ Only the job's own process writes the file, one line at a time, so a line is who
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from io import FileIO
 from pathlib import Path
 from typing import Literal
 
@@ -27,6 +30,9 @@ FAILURES: tuple[Ending, ...] = ("failed", "killed", "timeout", "refused")
 FINISHED = "finished"
 #: Why a job leaves that was to run for some minutes only.
 PILOT_OVER = "end of the pilot"
+
+#: Seconds that the clock of a disk may be behind that of a job.
+_CLOCKS_APART = 600.0
 
 
 class Started(msgspec.Struct, frozen=True, tag_field="event", tag="started"):
@@ -143,14 +149,73 @@ def _ends_a_line(path: Path) -> bool:
         return file.read(1) == b"\n"
 
 
+@dataclass
+class _Seen:
+    """A file as it was read last.
+
+    Attributes:
+        lies: inode, size and time of the last change.
+        covered: up to where its lines are whole, of which `last` is the last.
+        tail: what follows, if that is an event without its line break.
+    """
+
+    lies: tuple[int, int, int] = (0, 0, 0)
+    covered: int = 0
+    last: bytes = b""
+    events: list[Event] = field(default_factory=list)
+    tail: list[Event] = field(default_factory=list)
+
+
+_seen: dict[Path, _Seen] = {}
+
+
 def read(path: Path) -> Iterator[Event]:
-    """The events of a file; a torn line is left out."""
+    """The events of a file; a torn line is left out.
+
+    A process that asks again reads what the file has grown by.
+    """
     try:
-        lines = path.read_bytes().splitlines()
+        with path.open("rb", buffering=0) as file:
+            seen = _read_growth(file, _seen.get(path, _Seen()))
     except OSError:
+        _seen.pop(path, None)
         return
+    _seen[path] = seen
+    yield from [*seen.events, *seen.tail]
+
+
+def _read_growth(file: FileIO, seen: _Seen) -> _Seen:
+    about = os.fstat(file.fileno())
+    lies = (about.st_ino, about.st_size, about.st_mtime_ns)
+    if lies == seen.lies:
+        return seen
+    before = os.pread(file.fileno(), len(seen.last), seen.covered - len(seen.last))
+    if lies[0] != seen.lies[0] or before != seen.last:
+        seen = _Seen()  # another file in its place
+    file.seek(seen.covered)
+    whole, line_break, rest = file.read().rpartition(b"\n")
+    whole += line_break
+    lines = whole.splitlines(keepends=True)
+    return _Seen(
+        lies,
+        seen.covered + len(whole),
+        lines[-1] if lines else seen.last,
+        seen.events + _decoded(lines),
+        _decoded([rest]),
+    )
+
+
+def _decoded(lines: Iterable[bytes]) -> list[Event]:
+    found = []
     for line in lines:
-        try:
-            yield _decoder.decode(line)
-        except msgspec.DecodeError:
-            continue
+        with contextlib.suppress(msgspec.DecodeError):
+            found.append(_decoder.decode(line))
+    return found
+
+
+def written_since(path: Path, moment: float) -> bool:
+    """Whether a file may hold events of that time or later."""
+    try:
+        return path.stat().st_mtime > moment - _CLOCKS_APART
+    except OSError:
+        return False

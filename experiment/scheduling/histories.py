@@ -53,7 +53,7 @@ def histories(
 ) -> dict[int, History]:
     """Of those runs in `left` that a job took: by the jobs' events and the scheduler's accounts."""
     found: dict[int, History] = {}
-    for one in submissions:
+    for one in submissions if left else ():
         for task in range(len(one.tasks)):
             mine = left.intersection(one.indices(task))
             if mine:

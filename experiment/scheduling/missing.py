@@ -1,17 +1,20 @@
-"""Which runs have no whole record: one listing of the folder, the last bytes of each file, and what
-is not known yet of the shards."""
+"""Which runs have no whole record: one look at every file, and what is not known yet of the
+shards."""
 
 from __future__ import annotations
 
-import os
-import re
+import contextlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from experiment import record
-from experiment.errors import StorageError
+import xxhash
+
+from experiment import merge_index
 from experiment.folder import ResultFolder
 from experiment.lock import held
+from experiment.manifest import FILE_NAME
+from experiment.pruned import DATA_NAME
+from experiment.scheduling.record_states import DIVERGED, TORN, record_states
 
 
 @dataclass
@@ -21,10 +24,12 @@ class Records:
     Attributes:
         whole: indices with a whole record.
         torn: indices whose record is truncated or damaged; they count as missing.
+        diverged: of the whole, those whose run did.
     """
 
     whole: set[int] = field(default_factory=set)
     torn: set[int] = field(default_factory=set)
+    diverged: set[int] = field(default_factory=set)
 
 
 def records(folder: ResultFolder) -> Records:
@@ -36,47 +41,32 @@ def records(folder: ResultFolder) -> Records:
     Raises:
         StorageError: the folder or a record cannot be read.
     """
-    found = Records()
-    named = re.compile(re.escape(folder.manifest.stem) + r"_data_(0|[1-9][0-9]*)\.json")
-    try:
-        place = os.open(folder.path, os.O_RDONLY | os.O_DIRECTORY)
-    except FileNotFoundError:
-        return found
-    except OSError as error:
-        raise StorageError(f"{folder.path}: cannot be read: {error.strerror}") from None
-    try:
-        for name in os.listdir(place):  # noqa: PTH208 - names, a million of them
-            match = named.fullmatch(name)
-            if match:
-                try:
-                    (found.whole if _is_whole(name, place) else found.torn).add(int(match[1]))
-                except FileNotFoundError:
-                    continue  # moved since the folder was listed
-                except OSError as error:
-                    raise StorageError(
-                        f"{folder.path / name}: cannot be read: {error.strerror}"
-                    ) from None
-    finally:
-        os.close(place)
+    files = record_states(folder)
+    torn = {index for index, state in files.items() if state == TORN}
+    whole = files.keys() - torn
+    diverged = {index for index, state in files.items() if state == DIVERGED}
     folder.shards.look()
-    found.whole.update(folder.shards.at_home(), folder.pruned())
-    found.torn -= found.whole
-    return found
+    # of a run that is in several places the file counts, and then the shards
+    diverged |= folder.shards.diverged() - whole
+    whole |= folder.shards.at_home().keys()
+    diverged |= _diverged_of_pruned(folder) - whole
+    whole |= folder.pruned().keys()
+    return Records(whole, torn - whole, diverged)
 
 
-def _is_whole(name: str, place: int) -> bool:
-    descriptor = os.open(name, os.O_RDONLY, dir_fd=place)
-    try:
-        size = os.fstat(descriptor).st_size
-        tail = os.pread(descriptor, record.TAIL, max(0, size - record.TAIL))
-        whole = record.ends_whole(tail, size)
-        if whole is None:
-            record.unseal(os.pread(descriptor, size, 0))  # written by another program, or torn
-        return whole is not False
-    except record.BadRecord:
-        return False
-    finally:
-        os.close(descriptor)
+def _diverged_of_pruned(folder: ResultFolder) -> set[int]:
+    """By the index of `data.json`; none where it is another's."""
+    pruned = folder.pruned()
+    if not pruned:
+        return set()
+    data = folder.path / DATA_NAME
+    with contextlib.suppress(OSError):
+        digest = xxhash.xxh3_128_hexdigest((folder.path / FILE_NAME).read_bytes())
+        indexed = merge_index.load(merge_index.path_of(data), digest, data.stat())
+        if indexed is not None:
+            both = zip(indexed.indices, indexed.diverged, strict=True)
+            return {index for index, did in both if did and index in pruned}
+    return set()
 
 
 def being_run(folder: ResultFolder) -> set[str]:
@@ -92,12 +82,12 @@ def left_behind(folder: ResultFolder) -> set[str]:
 def locked_indices(folder: ResultFolder, candidates: Iterable[int], names: set[str]) -> set[int]:
     """Those of the candidates whose `Run.name` is among the names."""
     seeds = {int(name.rpartition("-")[2]) for name in names}
-    offset, grid = folder.manifest.seed_offset, folder.manifest.grid
+    offset, size = folder.manifest.seed_offset, folder.manifest.grid.size
     found: set[int] = set()
     for index in candidates:
         if len(found) == len(names):
             break
         # the seed is cheap, and most candidates have another
-        if index // grid.size + offset in seeds and folder.run(index).name in names:
+        if index // size + offset in seeds and folder.run(index).name in names:
             found.add(index)
     return found

@@ -10,7 +10,6 @@ from typing import Any
 import msgspec
 
 from experiment.scheduling import events, report
-from experiment.scheduling.diverged import diverged
 from experiment.scheduling.events import Ended
 from experiment.scheduling.ranges import brief
 from experiment.scheduling.sweep import Sweep
@@ -74,7 +73,7 @@ def standing_of(sweep: Sweep) -> Standing:
     under_way = counts["running"] > 0
     return Standing(
         folder=str(sweep.folder.path),
-        diverged=len(diverged(sweep.folder).intersection(sweep.wanted)),
+        diverged=sweep.diverged,
         steps_per_second=speed if under_way else None,
         seconds_left=left / finished_per_second if under_way and finished_per_second else None,
         damaged=sweep.torn,
@@ -94,8 +93,10 @@ def _speed(sweep: Sweep) -> tuple[float | None, float | None]:
     now = time.time()
     steps, finished, since = 0.0, 0.0, now
     for one in sweep.submissions:
-        for task in range(len(one.tasks)):
-            for event in events.read(one.events_path(task)):
+        for path in map(one.events_path, range(len(one.tasks))):
+            if not events.written_since(path, now - _WINDOW):
+                continue
+            for event in events.read(path):
                 if isinstance(event, Ended) and now - _WINDOW < event.time <= now:
                     start = max(event.time - event.wall, now - _WINDOW)
                     share = (event.time - start) / event.wall if event.wall > 0 else 1.0

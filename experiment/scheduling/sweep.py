@@ -19,6 +19,7 @@ from experiment.folder import ResultFolder, folder_of, read_manifest
 from experiment.manifest import Manifest
 from experiment.scheduling import missing, submission
 from experiment.scheduling.backends import Accounted, Queued, TaskKey
+from experiment.scheduling.begun import begun
 from experiment.scheduling.histories import History, histories
 from experiment.scheduling.packing import Need
 from experiment.scheduling.submission import Submission
@@ -33,10 +34,12 @@ class Sweep:
     """The runs of one agent file, of all those that were asked for.
 
     Attributes:
-        wanted: indices.
+        asked: indices; None for what somebody has begun.
         submissions: of this configuration, oldest first.
         stale: submissions of files that were edited since, whose indices mean something else.
+        wanted: what was asked for; empty before the first look if that is what was begun.
         done: how many of the wanted have a whole record.
+        diverged: how many of these diverged.
         torn: of them, those with a damaged one, which count as missing.
         in_hand: missing ones that a job or a process has: index -> how.
         held_back: missing ones that failed too often.
@@ -45,16 +48,21 @@ class Sweep:
 
     experiment: Experiment
     folder: ResultFolder
-    wanted: Sequence[int]
+    asked: Sequence[int] | None
     submissions: list[Submission]
     stale: list[Submission]
+    wanted: Sequence[int] = ()
     done: int = 0
+    diverged: int = 0
     torn: int = 0
     in_hand: dict[int, Queued] = field(default_factory=dict)
     held_back: list[int] = field(default_factory=list)
     to_send: list[int] = field(default_factory=list)
     histories: dict[int, History] = field(default_factory=dict)
     _whole: set[int] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self.wanted = () if self.asked is None else self.asked
 
     @property
     def name(self) -> str:
@@ -106,8 +114,11 @@ class Sweep:
     ) -> None:
         """Finds out what is missing, and what of it may be sent."""
         found = missing.records(self.folder)
+        if self.asked is None:
+            self.wanted = begun(self.folder, self.submissions, found)
         left = [index for index in self.wanted if index not in found.whole]
         self.done = len(self.wanted) - len(left)
+        self.diverged = len(found.diverged.intersection(self.wanted))
         self._whole = found.whole
         self.torn = len(found.torn.intersection(left))
         self.in_hand = self._in_hand(queued, set(left))

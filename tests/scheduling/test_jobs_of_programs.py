@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -181,6 +182,32 @@ def test_events_are_read_as_they_were_written(tmp_path: Path) -> None:
         assert read == told[: len(read)]
         assert len(read) >= data[:length].count(b"\n")
     assert list(events.read(tmp_path / "nothing")) == []
+
+
+def test_a_line_of_events_is_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "task-0.jsonl"
+    decode = events._decoded
+    decoded: list[bytes] = []
+
+    def noted(lines: Iterable[bytes]) -> list[Event]:
+        decoded.extend(line for line in lines if line)
+        return decode(lines)
+
+    monkeypatch.setattr(events, "_decoded", noted)
+    writer = events.Writer(path)
+    told: list[Event] = []
+    for number in range(4):
+        told.append(Left(float(number), "finished", 0))
+        writer.write(told[-1])
+        assert [*events.read(path), *events.read(path)] == told * 2
+    writer.close()
+    content = path.read_bytes()
+    assert b"".join(decoded) == content
+    # what lies in its place later is read from its beginning
+    lines = content.splitlines(keepends=True)
+    for other in (lines[:2], lines[::-1] * 2, []):
+        path.write_bytes(b"".join(other))
+        assert list(events.read(path)) == decode(other)
 
 
 def test_a_full_disk_stops_no_run(tmp_path: Path) -> None:

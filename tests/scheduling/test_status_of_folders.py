@@ -17,9 +17,7 @@ from test_missing_runs import sealed
 
 from experiment import record
 from experiment.folder import ResultFolder
-from experiment.scheduling import diverged as diverged_runs
-from experiment.scheduling import events, submission
-from experiment.scheduling.diverged import CACHE_NAME, diverged
+from experiment.scheduling import events, missing, submission
 from experiment.scheduling.events import Ended
 from experiment.scheduling.overview import standing_of
 from experiment.scheduling.standing import sweep_in
@@ -63,41 +61,18 @@ def test_diverged_runs_are_counted_wherever_they_are(tmp_path: Path) -> None:
     write(folder, 2, 3, status="diverged")
     writer = ShardWriter(folder.path)
     writer.append(sealed(folder, 4))
-    folder.shards.look()
-    assert diverged(folder) == {2, 3}
+    assert missing.records(folder).diverged == {2, 3}
     code, said, _ = status(folder.path)
     assert code == 0
     assert "5 runs, 5 done, 0 running, 0 queued, 0 failed, 0 missing" in said
     assert "  2 of the done diverged" in said
 
 
-def test_a_record_is_opened_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    folder = new_folder(tmp_path / "sweep", build(LINEAR_AC))
-    monkeypatch.setattr(diverged_runs, "_SAVED_FROM", 1)
-    write(folder, 0)
-    write(folder, 1, status="diverged")
-    assert diverged(folder) == {1}
-    assert (folder.path / CACHE_NAME).exists()
-    opened: list[str] = []
-    look = diverged_runs._status
-
-    def noted(path: str) -> int | None:
-        opened.append(Path(path).name)
-        return look(path)
-
-    monkeypatch.setattr(diverged_runs, "_status", noted)
-    write(folder, 2)
-    assert diverged(folder) == {1}
-    assert opened == [folder.record_path(2).name]
-    (folder.path / CACHE_NAME).write_bytes(b"{}")
-    assert diverged(folder) == {1}
-
-
 def test_speed_and_end_by_what_jobs_have_written(tmp_path: Path) -> None:
     sweep = SmallSweep(tmp_path)
     sweep.schedule("--runs", 2)
     (sent,) = submission.all_of(sweep.results)
-    found = sweep_in(sweep.results, None)
+    found = sweep_in(sweep.results, 30)
     now = time.time()
     sent.events_path(0).unlink()
     writer = events.Writer(sent.events_path(0))
@@ -105,7 +80,6 @@ def test_speed_and_end_by_what_jobs_have_written(tmp_path: Path) -> None:
     for index in range(10):
         writer.write(Ended([index], "done", now - 50 * (index % 2), 50.0, 50.0, 1, timesteps=1000))
     writer.close()
-    found.wanted = range(30)
     with found.folder.lock(found.folder.run(7)):
         found.look({}, {}, attempts=3, retry_failed=False)
         one = standing_of(found)
