@@ -8,6 +8,7 @@ they do not depend on how many episodes happened to end inside the range.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -63,17 +64,28 @@ def window_mean(
     """
     import numpy as np
 
-    borders = np.concatenate(([0.0], ends))
-    length = borders[1:] - borders[:-1]
-    if not length.all():  # an evaluation at timestep 0 holds nowhere
-        held = length > 0
-        borders, length, values = np.concatenate(([0.0], ends[held])), length[held], values[held]
-    integral = np.concatenate(([0.0], np.cumsum(values * length)))
+    borders, integral = _integral(ends, values)
     start, stop = np.minimum(start, borders[-1]), np.minimum(stop, borders[-1])
     covered = stop - start
     gained = np.interp(stop, borders, integral) - np.interp(start, borders, integral)
     mean: NDArray[np.float64] = gained / np.where(covered > 0, covered, np.nan)
     return mean
+
+
+def _integral(
+    ends: NDArray[np.float64], values: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """(where the pieces of `window_mean` begin and end, the integral up to there)."""
+    import numpy as np
+
+    borders = np.concatenate(([0.0], ends))
+    length = borders[1:] - borders[:-1]
+    if not length.all():  # an evaluation at timestep 0 holds nowhere
+        held = length > 0
+        borders, length, values = np.concatenate(([0.0], ends[held])), length[held], values[held]
+    integral = np.zeros(len(borders))
+    np.cumsum(values * length, out=integral[1:])
+    return borders, integral
 
 
 def train_curve(returns: Numbers, steps: Numbers, total_timesteps: int, bins: int) -> Curve:
@@ -87,13 +99,27 @@ def train_curve(returns: Numbers, steps: Numbers, total_timesteps: int, bins: in
     """
     import numpy as np
 
-    edges = bin_edges(total_timesteps, min(bins, total_timesteps))
+    timestep, start, stop = _windows(total_timesteps, min(bins, total_timesteps))
     ends = np.cumsum(np.asarray(steps, dtype=np.float64))
-    values = _finite(returns)
+    means = window_mean(ends, _finite(returns), start, stop)
+    return Curve(timestep, means[:-2], float(means[-2]), float(means[-1]))
+
+
+@lru_cache(maxsize=16)
+def _windows(
+    total_timesteps: int, bins: int
+) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]:
+    """(ends of the bins, where the windows of a train curve start, where they stop): the bins, all
+    timesteps, and the last 10% of them. Not to be written to."""
+    import numpy as np
+
+    edges = bin_edges(total_timesteps, bins)
     whole, end = (0.0, final_start(total_timesteps)), float(total_timesteps)
     start, stop = np.concatenate((edges[:-1], whole)), np.concatenate((edges[1:], (end, end)))
-    means = window_mean(ends, values, start, stop)
-    return Curve(edges[1:], means[:-2], float(means[-2]), float(means[-1]))
+    found = edges[1:], start, stop
+    for each in found:
+        each.flags.writeable = False
+    return found
 
 
 def area_under_curve(returns: Numbers, steps: Numbers, total_timesteps: int) -> float:
@@ -131,15 +157,19 @@ def _finite(values: Numbers) -> NDArray[np.float64]:
     import numpy as np
 
     array = np.asarray(values, dtype=np.float64)
-    return np.where(np.isfinite(array), array, np.nan)
+    known = np.isfinite(array)
+    return array if known.all() else np.where(known, array, np.nan)
 
 
 def _scores(
     ends: NDArray[np.float64], values: NDArray[np.float64], total_timesteps: int
 ) -> tuple[float, float]:
+    """`window_mean` over all timesteps and over the last 10% of them."""
     import numpy as np
 
-    start = np.array([0.0, final_start(total_timesteps)])
-    stop = np.full(2, float(total_timesteps))
-    mean, final = window_mean(ends, values, start, stop)
-    return float(mean), float(final)
+    borders, integral = _integral(ends, values)
+    last = float(borders[-1])
+    stop, start = min(float(total_timesteps), last), min(final_start(total_timesteps), last)
+    gained, before = np.interp((stop, start), borders, integral).tolist()
+    mean = gained / stop if stop > 0 else float("nan")
+    return mean, (gained - before) / (stop - start) if stop > start else float("nan")

@@ -48,8 +48,10 @@ def stack(curves: Sequence[Curve]) -> tuple[NDArray[np.int64], NDArray[np.float6
     import numpy as np
 
     axis = curves[0].timestep
-    if all(np.array_equal(curve.timestep, axis) for curve in curves):
-        return axis, np.stack([curve.value for curve in curves]), True
+    if all(curve.timestep.size == axis.size for curve in curves):
+        axes = np.stack([curve.timestep for curve in curves])
+        if (axes == axis).all():
+            return axis, np.stack([curve.value for curve in curves]), True
     axis = np.unique(np.concatenate([curve.timestep for curve in curves]))
     rows = [np.interp(axis, c.timestep, c.value, left=np.nan, right=np.nan) for c in curves]
     return axis, np.stack(rows), False

@@ -7,6 +7,7 @@ raw bytes until its curve is asked for, and only the fields of that curve are ev
 from __future__ import annotations
 
 import mmap
+import operator
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate, pairwise
@@ -411,6 +412,6 @@ def _same_length(run: Run, name: str, values: list[Any], positions: list[int]) -
 
 
 def _increasing(run: Run, timesteps: list[int]) -> list[int]:
-    if timesteps != sorted(set(timesteps)):
+    if not all(map(operator.lt, timesteps, timesteps[1:])):
         raise BadInput(f"{run.where}: the timesteps of its curve do not increase")
     return timesteps

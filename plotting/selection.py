@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,7 +24,7 @@ class Tally:
     @property
     def scored(self) -> int:
         """Completed runs with a score."""
-        return sum(not math.isnan(score) for score in self.scores)
+        return len(self.scores) - sum(map(math.isnan, self.scores))
 
     @property
     def whole(self) -> bool:
@@ -33,7 +34,7 @@ class Tally:
     @property
     def mean_score(self) -> float:
         """Over the completed runs that have a score."""
-        return math.fsum(s for s in self.scores if not math.isnan(s)) / self.scored
+        return math.fsum(itertools.filterfalse(math.isnan, self.scores)) / self.scored
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from itertools import chain, zip_longest
 from typing import TYPE_CHECKING, Any
 
@@ -75,9 +74,9 @@ def _of_kind(
         seeds = readings.seeds(position, kind)
         if any(np.isfinite(each.curve.value).any() for each in seeds):
             choice = Choice(tallies[position], 1, len(tallies), by_hand=True)
-            summaries[position] = average(
-                readings.experiment, label, metric, choice, tallies, seeds
-            )
+            # alone: nothing is to be said of the other settings
+            alone = [tallies[position]]
+            summaries[position] = average(readings.experiment, label, metric, choice, alone, seeds)
     axis = _thinned(np.unique(np.concatenate([s.timestep for s in summaries.values()])), BINS)
     coarse = _thinned(axis, max(points, _FEWEST_POINTS))
     lines: dict[str, Any] = {}
@@ -90,7 +89,7 @@ def _of_kind(
                 "high": pack(_at(here, one.timestep, one.high)),
                 "seeds": [pack(_at(here, s.curve.timestep, s.curve.value)) for s in one.seeds],
                 "names": [each.seed for each in one.seeds],
-                "note": " ".join(filter(None, left_out(_alone(one)))),
+                "note": " ".join(filter(None, left_out(one))),
             }
     some = next(iter(summaries.values()))
     return {
@@ -99,11 +98,6 @@ def _of_kind(
         "lines": lines,
         "note": general_note([some]),
     }
-
-
-def _alone(summary: Summary) -> Summary:
-    """Without what is to be said of other settings."""
-    return replace(summary, diverged_elsewhere=0, missing_elsewhere=0)
 
 
 def _thinned(axis: NDArray[np.int64], points: int) -> NDArray[np.int64]:

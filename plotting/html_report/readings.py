@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
-from plotting.data_file import Experiment, Kind, read_curves
+from plotting.data_file import KINDS, Experiment, Kind, read_curves
 from plotting.metric import Metric
 from plotting.seeds import SeedCurve, empty_curve, tally
 from plotting.selection import Tally
@@ -26,13 +27,20 @@ class Readings:
     experiment: Experiment
     curves: list[list[tuple[int, int, dict[Kind, Curve]]]]
 
+    @cached_property
+    def _seeds(self) -> dict[Kind, list[tuple[SeedCurve, ...]]]:
+        empty = empty_curve()
+        return {
+            kind: [
+                tuple(SeedCurve(run, seed, curves.get(kind, empty)) for run, seed, curves in runs)
+                for runs in self.curves
+            ]
+            for kind in KINDS
+        }
+
     def seeds(self, setting: int, kind: Kind) -> tuple[SeedCurve, ...]:
         """The curves of the setting at this position; empty ones where a run has none."""
-        empty = empty_curve()
-        return tuple(
-            SeedCurve(run, seed, curves.get(kind, empty))
-            for run, seed, curves in self.curves[setting]
-        )
+        return self._seeds[kind][setting]
 
     def tallies(self, metric: Metric) -> list[Tally]:
         """What the runs of every setting came to."""
