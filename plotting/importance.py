@@ -20,7 +20,8 @@ def main(options: command.Options) -> None:
     """
 
     def make() -> dict[Path, bytes]:
-        from plotting.importance_figure import draw, notes, summarize, table
+        from plotting.importance_figure import draw, notes
+        from plotting.importance_summary import summarize, table
 
         experiments, names, metric = options.experiments()
         found = [

@@ -4,53 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from plotting import page, style
-from plotting.data_file import Experiment
-from plotting.metric import Metric
-from plotting.phrases import count
-from plotting.settings_summary import Settings, incomplete
-from plotting.settings_summary import summarize as summarize_settings
-from plotting.tables import as_csv
-from plotting.variance import Effect, effects, is_full_grid
+from plotting.importance_summary import OF_THE_VALUES, Importance, name_of, note
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-COLUMNS = ("experiment", "effect", "share", "low", "high", "by_chance", "full_grid", "seeds")
 _ROW = 0.24  # inches of a bar
-_MOST_PAIRS = 6
-
-
-@dataclass(frozen=True, slots=True)
-class Importance:
-    """full: whether every combination of the values has a score."""
-
-    of: Settings
-    effects: tuple[Effect, ...]
-    full: bool
-
-    @property
-    def drawn(self) -> list[Effect]:
-        """Every hyperparameter, the largest pairs, and the rest."""
-        pairs = [each for each in self.effects if len(each.names) == 2][:_MOST_PAIRS]
-        return [each for each in self.effects if len(each.names) != 2 or each in pairs]
-
-
-def summarize(experiment: Experiment, label: str, metric: Metric) -> Importance:
-    """The shares of an experiment that varies something."""
-    import numpy as np
-
-    settings = summarize_settings(experiment, label, metric, fewest_axes=1)
-    runs = max(len(each.scores) for each in settings.tallies)
-    scores = np.array(
-        [[*each.scores, *[math.nan] * (runs - len(each.scores))] for each in settings.tallies]
-    )
-    full = is_full_grid(settings.axes, settings.means)
-    return Importance(settings, tuple(effects(settings.axes, scores)), full)
 
 
 def draw(
@@ -89,7 +52,7 @@ def _draw_bars(figure: Figure, axes: Axes, of: Importance, width: float) -> None
         if each.low < each.high:
             axes.plot([each.low, each.high], [row, row], color="black", linewidth=1.0, zorder=3)
     names = [
-        page.wrapped(figure, _name(each), style.TICK_SIZE, 0.35 * width).replace("\n", "\n ")
+        page.wrapped(figure, name_of(each), style.TICK_SIZE, 0.35 * width).replace("\n", "\n ")
         for each in shown
     ]
     axes.set_yticks(range(len(shown)), names)
@@ -118,48 +81,11 @@ def _legend(found: Sequence[Importance]) -> tuple[list[Any], list[str]]:
     return handles, labels
 
 
-def _name(effect: Effect) -> str:
-    return " × ".join(effect.names) if effect.names else "all other interactions"
-
-
 def notes(found: Sequence[Importance]) -> list[page.Note]:
     """The caption."""
     general = (
         f"Score: {found[0].of.metric}, the mean over a setting's seeds. Bar: share of the variance "
         "of the settings' scores; black line: its 95% jackknife interval over seeds; orange: what "
-        "the spread of the seeds alone is expected to make. Shares are of the values that were "
-        "run: wider lists would give larger ones."
+        f"the spread of the seeds alone is expected to make. {OF_THE_VALUES}"
     )
-    return [*(page.Note(_note(each), each.of.label) for each in found), page.Note(general)]
-
-
-def _note(of: Importance) -> str:
-    tallies = of.of.tallies
-    text = f"{count(len(tallies), 'setting')}, {count(of.of.seeds, 'seed')} each; "
-    if of.full:
-        text += "a full grid, so the shares are exact and add up to 100%."
-    else:
-        without = sum(not each.scored for each in tallies)
-        text += (
-            "not a full grid"
-            + (f" ({count(without, 'setting')} without a score)" if without else "")
-            + ", so shares are those of groups of settings with equal values: they may overlap, "
-            "and interactions are unknown."
-        )
-    hidden = len(of.effects) - len(of.drawn)
-    if hidden:
-        text += f" {count(hidden, 'smaller pair')} not drawn."
-    return f"{text} {incomplete(tallies)}".strip()
-
-
-def table(found: Sequence[Importance]) -> str:
-    """One row an effect, also those that are not drawn."""
-    rows = [
-        (
-            *(each.of.label, _name(effect), effect.share, effect.low, effect.high),
-            *(effect.by_chance, int(each.full), each.of.kind_of_seeds),
-        )
-        for each in found
-        for effect in each.effects
-    ]
-    return as_csv(COLUMNS, rows)
+    return [*(page.Note(note(each), each.of.label) for each in found), page.Note(general)]

@@ -158,7 +158,9 @@ def _student(values: Floats, confidence: float) -> tuple[Floats, Floats, Floats]
     variance = squares.sum(axis=0) / np.where(n > 1, n - 1, np.nan)
     counts, which = np.unique(n, return_inverse=True)
     each = [t_quantile(confidence, int(k) - 1) if k > 1 else np.nan for k in counts]
-    half_width = np.take(each, which).reshape(n.shape) * np.sqrt(variance / np.where(n > 1, n, np.nan))
+    half_width = np.take(each, which).reshape(n.shape) * np.sqrt(
+        variance / np.where(n > 1, n, np.nan)
+    )
     return mean, mean - half_width, mean + half_width
 
 

@@ -22,6 +22,7 @@ SCRIPTS = (
     "lines.js",
     "curves.js",
     "sensitivity.js",
+    "importance.js",
     "distribution.js",
     "heatmap.js",
     "filters.js",

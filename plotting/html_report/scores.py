@@ -10,6 +10,7 @@ from plotting.data_file import KINDS
 from plotting.html_report.packed import pack
 from plotting.html_report.readings import Readings
 from plotting.hyperparameters import Axis
+from plotting.importance_summary import OF_THE_VALUES, importance_of, name_of, note
 from plotting.inference import in_words
 from plotting.metric import SUFFIXES, Metric
 from plotting.phrases import chosen_by
@@ -17,6 +18,7 @@ from plotting.second_stage import stage_of
 from plotting.selection import Choice, Tally, choose, most_completed
 from plotting.sensitivity_caption import experiment_note, general_note
 from plotting.sensitivity_summary import Score, Sensitivity, look_around, scores_of
+from plotting.settings_summary import Settings
 from plotting.style import SCORE_LABELS
 from plotting.view import view_of
 
@@ -79,6 +81,7 @@ def _of_metric(
     if axes:
         around = look_around(readings.experiment, label, metric, axes, tallies, choice)
         content |= _sensitivity(around, scores)
+        content["importance"] = _importance(around, axes, tallies)
     return content
 
 
@@ -90,6 +93,32 @@ def _sensitivity(around: Sensitivity, scores: Sequence[Score]) -> dict[str, Any]
         "view": [_rounded(view.bottom), _rounded(view.top)],
         "edge": [_LOOKS[look] for look in view.edge],
         "note": f"{experiment_note(around, view)} {general_note([around])}",
+    }
+
+
+def _importance(
+    around: Sensitivity, axes: Sequence[Axis], tallies: Sequence[Tally]
+) -> dict[str, Any]:
+    settings = Settings(
+        around.label,
+        around.env_name,
+        around.metric,
+        tuple(axes),
+        tuple(tallies),
+        around.choice,
+        around.best,
+        around.params,
+        around.seeds,
+        around.stage,
+    )
+    found = importance_of(settings)
+    return {
+        "effects": [
+            [name_of(each), len(each.names)]
+            + [_rounded(value) for value in (each.share, each.low, each.high, each.by_chance)]
+            for each in found.drawn
+        ],
+        "note": f"{note(found)} {OF_THE_VALUES}",
     }
 
 

@@ -22,6 +22,8 @@ from plotting.data_file import read_experiment
 from plotting.html_report.content import content
 from plotting.html_report.packed import ALPHABET, pack
 from plotting.html_report.sources import open_source
+from plotting.importance_summary import name_of
+from plotting.importance_summary import summarize as importance_of
 from plotting.metric import Metric
 from plotting.second_stage import Finalist
 from plotting.sensitivity_summary import summarize as sensitivity_of
@@ -75,6 +77,17 @@ def test_packed_numbers_are_as_fine_as_a_screen(values: list[float]) -> None:
     for value, exact in zip(read, values, strict=True):
         if not math.isnan(exact):
             assert abs(value - exact) <= max(fine, abs(exact) * 2**-15) + 1e-37
+
+
+def test_importance_is_that_of_its_figure(data: Path) -> None:
+    shown = only(data)["metrics"]["train-mean"]["importance"]
+    expected = importance_of(read_experiment(data), "", Metric("train", "mean"))
+    assert [effect[0] for effect in shown["effects"]] == list(map(name_of, expected.drawn))
+    assert {effect[0] for effect in shown["effects"]} >= {"lr", "trace", "kind"}
+    for (_, names, *numbers), effect in zip(shown["effects"], expected.drawn, strict=True):
+        assert names == len(effect.names)
+        exact = (effect.share, effect.low, effect.high, effect.by_chance)
+        assert numbers == [pytest.approx(number, rel=1e-5) for number in exact]
 
 
 def test_scores_are_those_of_the_sensitivity_figure(data: Path) -> None:

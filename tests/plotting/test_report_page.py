@@ -196,6 +196,20 @@ def test_another_score_is_another_ranking(page: Page) -> None:
     assert "final training return" in page.locator("#table caption").inner_text()
 
 
+def test_importance_is_a_table_with_bars(page: Page) -> None:
+    rows = page.get_by_role("region", name="Importance").get_by_role("row")
+    assert rows.count() == 1 + 3 + 3 + 1  # a head, one each, pairs, all others
+    first = rows.nth(1)
+    assert first.get_by_role("rowheader").inner_text() == "lr"
+    share = float(first.locator("td").nth(1).inner_text().removesuffix("%"))
+    assert share > 50
+    widths = page.locator("#importance-table i.one, #importance-table i.several")
+    drawn: list[float] = widths.evaluate_all("all => all.map(one => one.offsetWidth)")
+    assert drawn[0] == max(drawn) > 100
+    page.locator("#experiment").select_option("1")  # of one hyperparameter
+    assert rows.count() == 3
+
+
 def test_interaction_of_any_two(page: Page) -> None:
     page.get_by_label("Across").select_option(label="kind")
     page.get_by_label("Down").select_option(label="trace")

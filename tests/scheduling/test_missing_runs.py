@@ -79,9 +79,9 @@ def test_a_record_with_a_gap_is_torn(data: st.DataObject) -> None:
     start = data.draw(st.integers(0, len(body)))
     end = data.draw(st.integers(start, len(body)))
     left = body[:start] + body[end:] + seal
-    seal = record.seal_of(left[-record.TAIL :])
-    assert seal is not None
-    assert (seal.length == len(left)) is (start == end)
+    found = record.seal_of(left[-record.TAIL :])
+    assert found is not None
+    assert (found.length == len(left)) is (start == end)
 
 
 def test_an_empty_file_is_torn(folder: ResultFolder) -> None:
