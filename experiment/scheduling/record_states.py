@@ -121,7 +121,9 @@ def _load(folder: ResultFolder) -> _Known:
     indices, stamps, states = found[1]
     if max(states, default=0) not in _STATES:
         return {}
-    return dict(zip(zip(indices, stamps, strict=True), map(_STATES.__getitem__, states), strict=True))
+    return dict(
+        zip(zip(indices, stamps, strict=True), map(_STATES.__getitem__, states), strict=True)
+    )
 
 
 def _save(folder: ResultFolder, seen: Mapping[tuple[int, int], State]) -> None:
