@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Iterable
+from io import FileIO
 from pathlib import Path
 from typing import Any
 
@@ -186,14 +186,14 @@ def test_events_are_read_as_they_were_written(tmp_path: Path) -> None:
 
 def test_a_line_of_events_is_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "task-0.jsonl"
-    decode = events._decoded
-    decoded: list[bytes] = []
+    rest = events._rest
+    taken: list[bytes] = []
 
-    def noted(lines: Iterable[bytes]) -> list[Event]:
-        decoded.extend(line for line in lines if line)
-        return decode(lines)
+    def noted(file: FileIO, start: int) -> bytes:
+        taken.append(rest(file, start))
+        return taken[-1]
 
-    monkeypatch.setattr(events, "_decoded", noted)
+    monkeypatch.setattr(events, "_rest", noted)
     writer = events.Writer(path)
     told: list[Event] = []
     for number in range(4):
@@ -202,12 +202,12 @@ def test_a_line_of_events_is_read_once(tmp_path: Path, monkeypatch: pytest.Monke
         assert [*events.read(path), *events.read(path)] == told * 2
     writer.close()
     content = path.read_bytes()
-    assert b"".join(decoded) == content
-    # what lies in its place later is read from its beginning
     lines = content.splitlines(keepends=True)
-    for other in (lines[:2], lines[::-1] * 2, []):
-        path.write_bytes(b"".join(other))
-        assert list(events.read(path)) == decode(other)
+    assert taken == lines
+    # what lies in its place later is read from its beginning
+    for order in ([1, 0], [3, 2, 1, 0, 3], [], [0, 1, 2, 3]):
+        path.write_bytes(b"".join(lines[k] for k in order))
+        assert list(events.read(path)) == [told[k] for k in order]
 
 
 def test_a_full_disk_stops_no_run(tmp_path: Path) -> None:
