@@ -44,10 +44,11 @@ def open_source(path: Path, runs: int | None) -> Source:
     """
     from experiment.errors import ConfigError, SweepError
     from experiment.manifest import FILE_NAME
-    from experiment.scheduling.standing import look, sweep_in
 
     if not (path / FILE_NAME).is_file():
         return Source(path, read_experiment(path))
+    from experiment.scheduling.standing import look, sweep_in
+
     try:
         merged, experiment = _combined(path)
     except SweepError as error:
