@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 #: The largest plot of each style, in inches: letters and lines keep their size.
 LARGEST = {"paper": (6.8, 8.0), "talk": (12.0, 6.0), "web": (18.0, 30.0)}
 NARROWEST = 5.0
-MOST_PICTURES, LEAST_PICTURE = 200, 0.26  # nodes; inches
+MOST_PICTURES, LEAST_PICTURE = 200, 0.34  # nodes; inches
 PICTURES, MARKS = (0.72, 0.98), (0.24, 0.42)  # inches between siblings, between levels
 LEAST_TEXT = 0.4  # inches of a picture with words beside it
 EDGE, CHOSEN = "#a9b1ba", "#0072B2"
@@ -108,8 +109,8 @@ def _plan(
 
     def merit(plan: _Plan) -> tuple[bool, float, float]:
         sides = plan.across * (breadth + 1), plan.along * (levels + 1)
-        narrow = max(sides[plan.right], NARROWEST) / max(sides[not plan.right], 0.1)
-        return plan.pictures, plan.radius, -abs(narrow - 1.4)
+        shape = max(sides[plan.right], NARROWEST) / max(sides[not plan.right], 0.1)
+        return plan.pictures, round(plan.radius, 2), -abs(math.log(shape / 1.4))
 
     return max(plans, key=merit)
 
@@ -223,7 +224,9 @@ def _pictures(axes: Axes, search: Search, points: list[tuple[float, float]], pla
         faded = 0.5 if kind == "pruned" else 1
         axes.add_patch(Rectangle((x - r, y - r), 2 * r, 2 * r, facecolor="#eeeeee", zorder=2))
         if (image := search.nodes.image[node]) >= 0:
-            extent = (x - r, x + r, y - r, y + r)
+            width, height = images[image].size
+            a, b = r * width / max(width, height), r * height / max(width, height)
+            extent = (x - a, x + a, y - b, y + b)
             axes.imshow(images[image], extent=extent, zorder=2.1, alpha=faded)
         axes.add_patch(
             Rectangle(

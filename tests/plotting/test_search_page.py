@@ -8,7 +8,7 @@ import shutil
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 from playwright.sync_api import Browser, Locator, Page, sync_playwright
@@ -52,21 +52,37 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+class Tab(NamedTuple):
+    """One for all tests: complaints of the page, and what it asked for, since a test began."""
+
+    page: Page
+    complaints: list[str]
+    asked: list[str]
+
+
+@pytest.fixture(scope="module")
+def tab(browser: Browser) -> Iterator[Tab]:
+    context = browser.new_context(color_scheme="light")
+    found = Tab(context.new_page(), [], [])
+    found.page.set_default_timeout(60_000)
+    found.page.on("console", lambda message: found.complaints.append(message.text))
+    found.page.on("pageerror", lambda error: found.complaints.append(str(error)))
+    found.page.on("request", lambda request: found.asked.append(request.url))
+    yield found
+    context.close()
+
+
 @pytest.fixture
-def page(browser: Browser, file: Path) -> Iterator[Page]:
-    """The page; a test that makes it complain, or ask for anything but the file, fails."""
-    context = browser.new_context(viewport={"width": 1300, "height": 850}, color_scheme="light")
-    found = context.new_page()
-    found.set_default_timeout(60_000)
-    complaints: list[str] = []
-    asked: list[str] = []
-    found.on("console", lambda message: complaints.append(message.text))
-    found.on("pageerror", lambda error: complaints.append(str(error)))
-    found.on("request", lambda request: asked.append(request.url))
+def page(tab: Tab, file: Path) -> Iterator[Page]:
+    """The page, anew; a test that makes it complain, or ask for anything but the file, fails."""
+    found, complaints, asked = tab
+    complaints.clear()
+    asked.clear()
+    found.set_viewport_size({"width": 1300, "height": 850})
+    found.mouse.move(0, 0)
     found.goto(file.as_uri())
     settled(found)
     yield found
-    context.close()
     assert complaints == []
     assert [url for url in asked if not url.startswith(("data:", "blob:"))] == [file.as_uri()]
 
@@ -228,6 +244,8 @@ def test_the_pointer_tells_what_a_node_is(page: Page) -> None:
     page.mouse.move(*centre(page))
     tip = page.locator("#tip")
     assert tip.is_visible()
+    shown = tip.locator("img").get_attribute("src")
+    assert shown == RECORD.images[RECORD.nodes.image[node]]
     lines = tip.inner_text().splitlines()
     assert lines[0] == f"Node {node}: {RECORD.actions[RECORD.nodes.action[node]]}"
     assert {"reward −1", "depth 1", "guide 0.2", "return −1", "Q −1", "policy 0"} <= set(lines)
@@ -300,6 +318,8 @@ def test_nodes_can_be_coloured_by_what_varies(page: Page) -> None:
     assert choices == ["state", "return", "new atoms"]  # values and visits are not in the file
     page.locator("#colour").select_option("return")
     assert pixels(page) != before
+    said = page.locator("#legend-hint").inner_text()
+    assert said.endswith("Colour: return from −1, faint, to 0, strong.")
 
 
 def test_dark_and_light(page: Page) -> None:

@@ -81,6 +81,7 @@ byId("colour-control").hidden = byId("colour").length < 2;
 byId("colour").addEventListener("change", (event) => {
   state.colour = event.target.value;
   readShades();
+  byId("legend-hint").textContent = `A click shows them alone. ${shadesSaid && `Colour: ${shadesSaid}.`}`;
   repaint();
 });
 

@@ -15,7 +15,7 @@ function readColours() {
   const keys = ["open", "solved", "pruned", "terminated", "truncated", "cached", "lost", "chosen", "edge",
     "plate", "ink", "quiet", "card", "accent", "grid"];
   colours = Object.fromEntries(keys.map((key) => [key, get(key)]));
-  colours.ramp = ramp(["ramp-worst", "ramp-middle", "ramp-best"].map((key) => rgb(get(key))));
+  colours.ramp = ramp(["low", "middle", "high"].map((key) => rgb(get(key))));
 }
 const rgb = (hex) => [1, 3, 5].map((i) => parseInt(hex.slice(i, i + 2), 16));
 function ramp(stops) {
@@ -44,17 +44,19 @@ function markSize(a, b) {
   return {radius: Math.max(0.8, Math.min(0.42 * a, 0.3 * b, anyPicture ? 9 : 13)), picture: false};
 }
 
-// Of what is coloured by a number: the place of every node on the ramp.
-let shades = null;
+// Of what is coloured by a number: the place of every node on the ramp, and what its ends are.
+let shades = null, shadesSaid = "";
 function readShades() {
   const values = state.colour === "state" ? null : nodes[state.colour];
   if (!values) {
     shades = null;
+    shadesSaid = "";
     return;
   }
   const finite = values.filter((value) => value !== null);
   const low = finite.reduce((a, b) => Math.min(a, b), Infinity);
   const high = finite.reduce((a, b) => Math.max(a, b), -Infinity);
+  shadesSaid = `${COLOURS[state.colour]} from ${number(low)}, faint, to ${number(high)}, strong`;
   shades = values.map((value) => (value === null || high === low ? 0 : Math.round((RAMP_STEPS - 1) * (value - low) / (high - low))));
 }
 const colourOf = (k) => (shades ? colours.ramp[shades[k]] : colours[kind(k)]);
@@ -278,7 +280,7 @@ function plate(text, x, y, colour, weight = 500) {
 
 function hiddenCount(k, r) {
   const text = `+${below[k]}`;
-  const [x, y] = state.right ? [screenX[k] + r + 14, screenY[k]] : [screenX[k], screenY[k] + r + 9];
+  const [x, y] = state.right ? [screenX[k] + r + 14, screenY[k]] : [screenX[k], screenY[k] + r + 13];
   const width = plate(text, x, y, colours.accent, 700);
   pen.strokeStyle = colours.accent;
   pen.lineWidth = 1;
@@ -289,15 +291,15 @@ function hiddenCount(k, r) {
 
 // The action, and the reward where there is one; below, what the node promises.
 function texts(k, r, room) {
-  const x = screenX[k], y = screenY[k];
+  const x = screenX[k], y = screenY[k], gap = nodes.cached[k] ? 13 : 10;
   pen.globalAlpha = stepsBack(k) ? 0.18 : 1;
   if (k > 0) {
     const reward = nodes.reward[k] ? ` ${signed(nodes.reward[k])}` : "";
     const most = Math.max(3, Math.floor((state.right ? 2 * r + 30 : room - 6) / 6.4) - reward.length);
     const action = name(k).length > most ? `${name(k).slice(0, most - 1)}…` : name(k);
-    plate(action + reward, x, y - r - 10, onPath[k] ? colours.chosen : reward ? colours.ink : colours.quiet, reward || onPath[k] ? 700 : 500);
+    plate(action + reward, x, y - r - gap, onPath[k] ? colours.chosen : reward ? colours.ink : colours.quiet, reward || onPath[k] ? 700 : 500);
   }
-  if (nodes.return[k] !== 0 && (!isClosed(k) || state.right)) plate(`R ${number(nodes.return[k])}`, x, y + r + 10, colours.quiet);
+  if (nodes.return[k] !== 0 && (!isClosed(k) || state.right)) plate(`R ${number(nodes.return[k])}`, x, y + r + gap, colours.quiet);
   pen.globalAlpha = 1;
 }
 
