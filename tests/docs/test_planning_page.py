@@ -1,4 +1,4 @@
-"""The page on searches: its program writes what its commands draw, and names the fields there are."""
+"""The page on searches: its program writes what its commands draw; its fields are read."""
 
 from __future__ import annotations
 
