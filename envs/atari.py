@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
 from typing import Any
 
 import gymnasium
@@ -76,6 +78,7 @@ class Preprocessing(AtariPreprocessing):
             grayscale_obs=settings.grayscale,
         )
         self.settings = settings
+        self._resized = resizing(settings)
 
     def step(self, action: Any) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
         step: Any = super().step(action)
@@ -95,16 +98,16 @@ class Preprocessing(AtariPreprocessing):
     def _get_obs(self) -> NDArray[np.uint8]:
         if self.settings.max_pool and self.frame_skip > 1:
             np.maximum(self.obs_buffer[0], self.obs_buffer[1], out=self.obs_buffer[0])
-        return resized(self.obs_buffer[0], self.settings)
+        return self._resized(self.obs_buffer[0])
 
 
-def resized(picture: NDArray[np.uint8], settings: AtariSettings) -> NDArray[np.uint8]:
-    """A new square picture of the screen."""
+def resizing(settings: AtariSettings) -> Callable[[NDArray[np.uint8]], NDArray[np.uint8]]:
+    """The function from a screen to a new square picture."""
     import cv2
 
     how = cv2.INTER_AREA if settings.resize == "area" else cv2.INTER_LINEAR
     size = (settings.screen_size, settings.screen_size)
-    return cv2.resize(picture, size, interpolation=how)  # type: ignore[return-value]
+    return functools.partial(cv2.resize, dsize=size, interpolation=how)  # type: ignore[return-value]
 
 
 def screen_of(problem: Problem) -> NDArray[np.uint8] | None:

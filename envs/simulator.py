@@ -211,5 +211,14 @@ def _played(simulator: Simulator, actions: Sequence[int]) -> list[dict[str, Any]
 
 
 def _look(simulator: Simulator, outcome: Outcome | None = None) -> dict[str, Any]:
-    content = [np.asarray(part).tobytes() for part in np.atleast_1d(simulator.observation())]
+    content = _bytes(simulator.observation())
     return {"observation": content, "reward and end": outcome, "lives": simulator.lives()}
+
+
+def _bytes(observation: Any) -> Any:
+    """The observation as something that is equal only to the bit."""
+    if isinstance(observation, dict):
+        return {name: _bytes(part) for name, part in observation.items()}
+    if isinstance(observation, tuple | list):
+        return [_bytes(part) for part in observation]
+    return np.asarray(observation).tobytes()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import gymnasium
 import msgspec
@@ -42,6 +42,13 @@ class History(msgspec.Struct):
         )
 
 
+class Rules(NamedTuple):
+    """What a file adds to an environment's steps; evaluation may have other ones than training."""
+
+    limit: int
+    overwrite: Overwrite | None
+
+
 class Problem(gymnasium.Wrapper[Any, Any, Any, Any]):
     """An environment as its file describes it.
 
@@ -74,8 +81,9 @@ class Problem(gymnasium.Wrapper[Any, Any, Any, Any]):
         self.steps_per_episode = steps_per_episode
         if observation_space is not None:
             self.observation_space = observation_space
-        self._limit = sys.maxsize if steps_per_episode is None else steps_per_episode
-        self.overwrite = overwrite
+        self.rules = Rules(
+            sys.maxsize if steps_per_episode is None else steps_per_episode, overwrite
+        )
         self._start = start
         self._low: np.ndarray[Any, Any] | None = None
         space = env.action_space
@@ -120,6 +128,16 @@ class Problem(gymnasium.Wrapper[Any, Any, Any, Any]):
         self._put_back_at = None
         self._step = self._remembered_step if self._remembers else self.env.step
         return observation, info
+
+    @property
+    def rules(self) -> Rules:
+        """How long an episode lasts, and what it is paid."""
+        return self._rules
+
+    @rules.setter
+    def rules(self, rules: Rules) -> None:
+        self._rules = rules
+        self._limit, self.overwrite = rules
 
     def remember(self) -> None:
         """Keeps the ``history`` of episodes from the next reset on."""

@@ -12,7 +12,7 @@ import gymnasium
 import numpy as np
 from numpy.typing import NDArray
 
-from envs.atari import resized, screen_of
+from envs.atari import resizing, screen_of
 from envs.settings import AtariSettings
 from envs.simulator import Outcome
 from envs.simulators.base import ProblemSimulator, State
@@ -69,6 +69,9 @@ class Emulated(_Screens):
         self._fresh = False  # whether the emulator shows the present state
         self._stacked: NDArray[np.uint8] | None = None
 
+    def _keep(self, observation: Any) -> Any:
+        return observation  # its pictures are new, and nobody's to write to
+
     def _read(self, problem: Problem) -> Any:
         if problem is self.problem:
             return self.ale.cloneState()
@@ -90,8 +93,7 @@ class Emulated(_Screens):
         emulator = self._emulator
         emulator.frames = self._observation
         outcome = super().step(action)
-        self._stacked, self._fresh = None, True
-        self._screen = None
+        self._stacked, self._screen, self._fresh = None, None, True
         return outcome
 
     def screen(self) -> NDArray[np.uint8]:
@@ -108,7 +110,7 @@ class Emulated(_Screens):
 
     def adopt(self, problem: Problem) -> State:
         frames = tuple(_stack(problem).obs_queue)
-        state = State(self._read(problem), frames, problem.steps, problem.in_episode)
+        state = self._state_of(problem, frames)
         self.restore(state)
         screen = screen_of(problem)
         if screen is not None:
@@ -148,7 +150,7 @@ class Emulator(gymnasium.Env[Any, Any]):
         ale.reset_game()
         self.action_space = game.action_space
         self._codes = list(game._action_set)
-        self._settings = settings
+        self._resized = resizing(settings)
         shape = SCREEN if settings.grayscale else (*SCREEN, 3)
         self._show = ale.getScreenGrayscale if settings.grayscale else ale.getScreenRGB
         self._raw = np.empty(shape, np.uint8)
@@ -158,7 +160,7 @@ class Emulator(gymnasium.Env[Any, Any]):
         ale = self.ale
         reward = float(ale.act(self._codes[action]))
         self._show(self._raw)
-        picture = resized(self._raw, self._settings)
+        picture = self._resized(self._raw)
         picture.setflags(write=False)
         frames = (*self.frames[1:], picture)
         return frames, reward, ale.game_over(with_truncation=False), False, {}

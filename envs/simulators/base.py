@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from envs.errors import EnvironmentRefused
 from envs.simulator import Outcome
-from envs.wrappers import Problem
+from envs.wrappers import Problem, Rules
 
 #: A longer list of actions is a mistake: a planner tries each of them.
 MOST_ACTIONS = 4096
@@ -28,6 +28,7 @@ class State(NamedTuple):
     observation: Any
     steps: int
     in_episode: bool
+    rules: Rules
 
 
 class ProblemSimulator(ABC):
@@ -44,6 +45,7 @@ class ProblemSimulator(ABC):
         self.observation_space = problem.observation_space
         self.actions, self.action_names = finite_actions(problem, bins)
         self._observation: Any = None
+        self._rules = problem.rules
 
     @abstractmethod
     def _read(self, problem: Problem) -> Any:
@@ -59,20 +61,23 @@ class ProblemSimulator(ABC):
         return self.problem.in_episode
 
     def reset(self, seed: int | None = None) -> None:
-        self._observation = kept(self.problem.reset(seed=seed)[0])
+        self.problem.rules = self._rules
+        self._observation = self._keep(self.problem.reset(seed=seed)[0])
 
     def save(self) -> State:
-        problem = self.problem
-        return State(self._read(problem), self._observation, problem.steps, problem.in_episode)
+        return self._state_of(self.problem, self._observation)
 
     def restore(self, snapshot: State) -> None:
-        inside, self._observation, steps, in_episode = snapshot
+        inside, self._observation, steps, in_episode, rules = snapshot
+        problem = self.problem
+        if problem.rules is not rules:
+            problem.rules = rules
         self._write(inside)
-        self.problem.restore_counters(steps=steps, in_episode=in_episode)
+        problem.restore_counters(steps=steps, in_episode=in_episode)
 
     def step(self, action: int) -> Outcome:
         observation, reward, terminated, truncated, _ = self.problem.step(self.actions[action])
-        self._observation = kept(observation)
+        self._observation = self._keep(observation)
         return Outcome(reward, terminated, truncated)
 
     def observation(self) -> Any:
@@ -80,9 +85,17 @@ class ProblemSimulator(ABC):
 
     def adopt(self, problem: Problem) -> State:
         observation = kept(problem.observation)
-        state = State(self._read(problem), observation, problem.steps, problem.in_episode)
+        state = self._state_of(problem, observation)
         self.restore(state)
         return state
+
+    def _state_of(self, problem: Problem, observation: Any) -> State:
+        inside = self._read(problem)
+        return State(inside, observation, problem.steps, problem.in_episode, problem.rules)
+
+    def _keep(self, observation: Any) -> Any:
+        """The observation of a step as it is kept: new, or not to be written to."""
+        return kept(observation)
 
     def lives(self) -> int:
         return 0
@@ -106,13 +119,24 @@ class ProblemSimulator(ABC):
         self.problem.close()
 
 
-def kept(observation: Any) -> Any:
-    """An observation that nobody will write to."""
+def frozen(observation: Any) -> Any:
+    """An observation that is new with each step, not to be written to."""
     if isinstance(observation, np.ndarray) and observation.flags.writeable:
-        if observation.base is not None:  # a view of what may be written to
-            observation = observation.copy()
         observation.setflags(write=False)
     return observation
+
+
+def kept(observation: Any) -> Any:
+    """A copy that nobody will write to, of an observation that the environment may write to."""
+    match observation:
+        case np.ndarray() if observation.flags.writeable:
+            return frozen(observation.copy())
+        case dict():
+            return {name: kept(part) for name, part in observation.items()}
+        case tuple():
+            return tuple(map(kept, observation))
+        case _:
+            return observation
 
 
 def copied(value: Any) -> Any:
@@ -160,5 +184,5 @@ def finite_actions(problem: Problem, bins: int) -> tuple[Sequence[Any], Sequence
         )
     values = np.linspace(space.low.ravel(), space.high.ravel(), bins)  # [bins, dimensions]
     grid = [np.array(one).reshape(space.shape) for one in itertools.product(*values.T)]
-    actions = [kept(one.astype(space.dtype)) for one in grid]
+    actions = [frozen(one.astype(space.dtype)) for one in grid]
     return actions, [" ".join(f"{value:g}" for value in one.ravel()) for one in actions]

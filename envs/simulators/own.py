@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from envs.drawing import Canvas
 from envs.own.base import OwnEnvironment
-from envs.simulators.base import ProblemSimulator, kept
+from envs.simulators.base import ProblemSimulator, frozen
 from envs.wrappers import Problem, Step
 
 #: Observations that are remembered at most: 85 MB of pictures.
@@ -19,6 +19,8 @@ MOST_REMEMBERED = 4096
 
 class Own(ProblemSimulator):
     """The state, and the generator where a step draws from it."""
+
+    _keep = staticmethod(frozen)
 
     def __init__(self, problem: Problem, bins: int) -> None:
         super().__init__(problem, bins)
@@ -101,5 +103,5 @@ class Remembering(gymnasium.Wrapper[Any, Any, Any, Any]):
         observation, *rest = self._own.step(action)
         state = self._own._state
         # one observation for all ways into a state
-        observation = self._observations.setdefault(state, kept(observation))
+        observation = self._observations.setdefault(state, frozen(observation))
         return state, (observation, *rest)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from envs.simulators.base import ProblemSimulator, copied
+from envs.simulators.base import ProblemSimulator, copied, frozen
 from envs.starts import is_classic_control
 from envs.state import plain_names
 from envs.wrappers import Problem
@@ -33,6 +33,8 @@ def is_known(simulator: object) -> bool:
 class ClassicControl(ProblemSimulator):
     """The attributes that move; no step of these draws random numbers."""
 
+    _keep = staticmethod(frozen)
+
     def __init__(self, problem: Problem, bins: int) -> None:
         super().__init__(problem, bins)
         self._names = _MOVING[type(problem.unwrapped).__name__]
@@ -54,6 +56,8 @@ class MuJoCo(ProblemSimulator):
     It is what `mj_copyData` copies, but for the scratch memory (contacts and constraints) that each
     step fills anew. That makes a snapshot of some 20 kB; an `MjData` has 14 MB.
     """
+
+    _keep = staticmethod(frozen)
 
     def __init__(self, problem: Problem, bins: int) -> None:
         super().__init__(problem, bins)

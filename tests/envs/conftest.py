@@ -7,12 +7,15 @@ from typing import Any
 
 import msgspec
 import pytest
+from simulated import file_of
 
 from envs.factory import make
 from envs.settings import EnvironmentSettings
+from envs.simulator import Simulator, make_simulator
 from envs.wrappers import Problem
 
 Build = Callable[..., Problem]
+BuildBoth = Callable[..., tuple[Simulator, Problem]]
 
 
 @pytest.fixture(autouse=True)
@@ -37,3 +40,20 @@ def build() -> Iterator[Build]:
     yield from_fields
     for env in built:
         env.close()
+
+
+@pytest.fixture
+def both() -> Iterator[BuildBoth]:
+    """A simulator, and a problem of the same file."""
+    built: list[Any] = []
+
+    def pair(env_name: str, bins: int = 3, **fields: Any) -> tuple[Simulator, Problem]:
+        file = file_of(env_name, **fields)
+        simulator, problem = make_simulator(file, bins=bins), make(file)
+        problem.remember()
+        built.extend([simulator, problem])
+        return simulator, problem
+
+    yield pair
+    for one in built:
+        one.close()

@@ -3,32 +3,23 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import gymnasium
-import msgspec
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from simulated import PLANNING, Build, exact, file_of, played
 
 from envs.errors import EnvironmentRefused
 from envs.factory import make
 from envs.registration import OWN_ENVIRONMENTS
-from envs.settings import EnvironmentSettings
 from envs.simulator import NotExact, Simulator, check_exact, make_simulator
-from envs.simulators import base, own
-from envs.state import restore_state, save_state
+from envs.simulators import own
 from envs.wrappers import Problem
 
-PLANNING = {
-    "frame_skip": 15,
-    "noop_max": 0,
-    "repeat_action_probability": 0.0,
-    "max_pool": False,
-    "resize": "linear",
-}
 FAMILIES: dict[str, dict[str, Any]] = {
     **{name: {} for name in OWN_ENVIRONMENTS},
     "CartPole-v1": {},
@@ -50,42 +41,10 @@ FAMILIES: dict[str, dict[str, Any]] = {
 }
 
 
-def file_of(env_name: str, **fields: Any) -> EnvironmentSettings:
-    file = {"env_name": env_name, "total_timesteps": 1, "eval_episodes": 0} | fields
-    return msgspec.convert(file, EnvironmentSettings)
-
-
-Build = Callable[..., tuple[Simulator, Problem]]
-
-
-@pytest.fixture
-def build() -> Iterator[Build]:
-    """A simulator, and a problem of the same file."""
-    built: list[Any] = []
-
-    def pair(env_name: str, bins: int = 3, **fields: Any) -> tuple[Simulator, Problem]:
-        file = file_of(env_name, **fields)
-        simulator, problem = make_simulator(file, bins=bins), make(file)
-        problem.remember()
-        built.extend([simulator, problem])
-        return simulator, problem
-
-    yield pair
-    for one in built:
-        one.close()
-
-
-def exact(observation: Any) -> Any:
-    if isinstance(observation, tuple):
-        return [exact(part) for part in observation]
-    array = np.asarray(observation)
-    return array.dtype.str, array.shape, array.tobytes()
-
-
 @pytest.mark.parametrize("name", FAMILIES)
-def test_it_does_what_the_environment_does(name: str, build: Build) -> None:
+def test_it_does_what_the_environment_does(name: str, both: Build) -> None:
     """After a reset, a restore, an adoption; whatever the simulator did meanwhile."""
-    simulator, problem = build(name, **({"steps_per_episode": 25} | FAMILIES[name]))
+    simulator, problem = both(name, **({"steps_per_episode": 25} | FAMILIES[name]))
     rng = np.random.default_rng(0)
     simulator.reset(5)
     observation, _ = problem.reset(seed=5)
@@ -130,14 +89,6 @@ PAIRS: dict[str, tuple[Simulator, Problem]] = {}
 OPERATIONS = ["step", "step", "step", "save", "restore", "adopt"]
 
 
-def played(problem: Problem, actions: list[Any]) -> tuple[Any, Any]:
-    """What the environment shows, and gave last, after an episode's first actions."""
-    observation, step = problem.reset(seed=7)[0], None
-    for action in actions:
-        observation, *step, _ = problem.step(action)
-    return exact(observation), step and tuple(step)
-
-
 @pytest.mark.parametrize("name", CHEAP)
 @settings(max_examples=30, deadline=None)
 @given(operations=st.lists(st.tuples(st.sampled_from(OPERATIONS), st.integers(0, 99)), max_size=40))
@@ -173,203 +124,41 @@ def test_a_state_is_what_led_to_it(name: str, operations: list[tuple[str, int]])
             assert tuple(outcome) == step
 
 
-# -- traps
-
-
-@pytest.fixture(scope="module")
-def pong() -> Iterator[Any]:
-    simulator = make_simulator(file_of("ALE/Pong-v5", atari=PLANNING, steps_per_episode=1200))
-    yield simulator
-    simulator.close()
-
-
-def test_a_step_of_a_game_is_all_its_frames(pong: Any) -> None:
-    """The emulator must hear of the frame skip before it loads the game."""
-    pong.reset(0)
-    before = pong.ale.getFrameNumber()
-    pong.step(0)
-    assert pong.ale.getFrameNumber() - before == pong.frames_per_step == 15
-
-
-def test_the_screen_after_a_restore_is_not_shown(pong: Any) -> None:
-    pong.reset(0)
-    start, observation = pong.save(), pong.observation()
-    pong.step(2)
-    other = pong.screen().copy()
-    pong.restore(start)
-    assert (pong.ale.getScreen() == other).all()  # what the emulator would say
-    with pytest.raises(RuntimeError, match="before the restore"):
-        pong.screen()
-    assert pong.observation() is not observation
-    assert (pong.observation() == observation).all()
-    pong.step(2)
-    assert (pong.screen() == other).all()
-
-
-def test_a_games_screen_is_that_of_the_running_one_also_when_it_was_resumed(pong: Any) -> None:
-    running, resumed = (make(file_of("ALE/Pong-v5", atari=PLANNING)) for _ in range(2))
-    running.reset(seed=0)
-    for action in (2, 3, 2):
-        running.step(action)
-    restore_state(resumed, pickle.loads(pickle.dumps(save_state(running))))
-    screens = []
-    for problem in (running, resumed):
-        pong.adopt(problem)
-        screens.append((pong.screen().tobytes(), pong.ram().tobytes(), exact(pong.observation())))
-    restore_state(resumed, save_state(resumed))
-    pong.adopt(resumed)
-    screens.append((pong.screen().tobytes(), pong.ram().tobytes(), exact(pong.observation())))
-    assert screens[0] == screens[1] == screens[2]
-    resumed.step(2)
-    pong.step(2)
-    assert (pong.screen() == resumed.unwrapped.ale.getScreen()).all()  # type: ignore[attr-defined]
-    running.close()
-    resumed.close()
-
-
-def test_the_pictures_of_a_restored_game_are_those_of_a_replay(pong: Any) -> None:
-    """In a tree grown anywhere, the stack of each node has the frames of its own way alone."""
-    problem = make(file_of("ALE/Pong-v5", atari=PLANNING))
-    rng = np.random.default_rng(1)
-    pong.reset(7)
-    tree: list[tuple[Any, list[Any]]] = [(pong.save(), [])]
-    for _ in range(30):
-        snapshot, way = tree[rng.integers(len(tree))]
-        pong.restore(snapshot)
-        action = int(rng.integers(6))
-        pong.step(action)
-        tree.append((pong.save(), [*way, action]))
-    for snapshot, way in tree[::5]:
-        pong.restore(pickle.loads(pickle.dumps(snapshot)))
-        assert exact(pong.observation()) == played(problem, way)[0]
-    shared = [snapshot.observation for snapshot, _ in tree]
-    assert len({id(frame) for frames in shared for frame in frames}) <= len(tree)
-    problem.close()
-
-
-def test_sticky_actions_draw_the_same_after_a_restore(build: Build) -> None:
-    atari = PLANNING | {"repeat_action_probability": 0.5, "frame_skip": 4}
-    simulator, _ = build("ALE/Freeway-v5", atari=atari)
-    simulator.reset(0)
-    rng = np.random.default_rng(0)
-    for _ in range(5):
-        start, seen = simulator.save(), []
-        actions = rng.integers(3, size=8).tolist()
-        for _ in range(3):
-            simulator.restore(start)
-            for action in actions:
-                simulator.step(action)
-            seen.append(simulator.ram().tobytes())
-        assert len(set(seen)) == 1
-
-
-def test_the_step_counter_is_part_of_a_snapshot(build: Build) -> None:
-    simulator, _ = build("CartPole-v1", steps_per_episode=4)
-    simulator.reset(0)
-    simulator.step(0)
-    start = simulator.save()
-    for _ in range(3):
-        simulator.restore(start)
-        assert [simulator.step(action).truncated for action in (1, 0, 1)] == [False, False, True]
-        with pytest.raises(gymnasium.error.ResetNeeded):
-            simulator.step(0)
-
-
-@pytest.mark.parametrize("name", ["Ant-v5", "Humanoid-v5", "Pusher-v5"])
-def test_the_first_reward_after_a_restore(name: str, build: Build) -> None:
-    """MuJoCo's positions and velocities are not enough for it, though they are all of the state."""
-    import mujoco
-
-    simulator, problem = build(name, bins=2) if name == "Ant-v5" else one_action(name, build)
-    problem.reset(seed=0)
-    action = simulator.actions[-1]
-    for _ in range(10):
-        problem.step(action)
-    adopted = simulator.adopt(problem)
-    expected = problem.step(action)[1]
-    simulator.step(0)
-    simulator.restore(adopted)
-    assert simulator.step(len(simulator.actions) - 1).reward == expected
-    if name == "Pusher-v5":  # whose reward is about the present positions
-        return
-    inner: Any = problem.unwrapped
-    kind = mujoco.mjtState.mjSTATE_INTEGRATION
-    state = np.empty(mujoco.mj_stateSize(inner.model, kind))
-    mujoco.mj_getState(inner.model, inner.data, state, kind)
-    expected = problem.step(action)[1]
-    for _ in range(5):
-        problem.step(-action)
-    mujoco.mj_setState(inner.model, inner.data, state, kind)
-    assert problem.step(action)[1] != expected
-
-
-def one_action(name: str, build: Build) -> tuple[Simulator, Problem]:
-    """A simulator of an environment with too many dimensions for a list of all actions."""
-    with pytest.MonkeyPatch.context() as patch:
-        space: Any = make(file_of(name)).action_space
-        few = [np.full(space.shape, 0.2, np.float32)]
-        patch.setattr(base, "finite_actions", lambda *_: (few, ["all"]))
-        return build(name)
-
-
-def test_box2d_is_played_again(build: Build) -> None:
-    simulator, problem = build("BipedalWalker-v3", bins=2)
-    rng = np.random.default_rng(0)
-    problem.reset(seed=3)
-    for _ in range(2):  # the second episode begins from wherever the generator is
-        for _ in range(20):
-            problem.step(simulator.actions[int(rng.integers(16))])
-        here = simulator.adopt(problem)
-        ways = rng.integers(16, size=(3, 6)).tolist()
-        for way in [*ways, *ways]:
-            simulator.restore(here)
-            for action in way:
-                simulator.step(action)
-        simulator.restore(pickle.loads(pickle.dumps(here)))
-        for action in ways[0]:
-            expected = problem.step(simulator.actions[action])
-            outcome = simulator.step(action)
-            assert tuple(outcome) == expected[1:4]
-            assert exact(simulator.observation()) == exact(expected[0])
-        problem.reset()
-
-
-def test_going_on_from_where_it_is_replays_nothing(
-    build: Build, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    simulator, _ = build("LunarLander-v3")
-    simulator.reset(0)
-    simulator.step(1)
-    here = simulator.save()
-    monkeypatch.setattr(Problem, "reset", None)
-    simulator.restore(here)
-    simulator.step(2)
-
-
-def test_an_episode_that_was_not_remembered_cannot_be_adopted() -> None:
-    file = file_of("LunarLander-v3")
-    problem = make(file)
-    problem.reset(seed=0)
-    with pytest.raises(RuntimeError, match="after remember"):
-        make_simulator(file).adopt(problem)
-
-
-@pytest.mark.parametrize("name", ["ALE/Pong-v5", "Hopper-v5", "CartPole-v1", "LunarLander-v3"])
-def test_no_environment_is_ever_copied(
-    name: str, build: Build, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def refuse(self: Any, memo: Any = None) -> None:
-        raise AssertionError("an environment was copied")
-
-    monkeypatch.setattr(gymnasium.Env, "__deepcopy__", refuse, raising=False)
-    monkeypatch.setattr(gymnasium.Env, "__copy__", refuse, raising=False)
-    simulator, problem = build(name, **({"atari": PLANNING} if "ALE" in name else {}))
-    check_exact(simulator, np.random.default_rng(0), steps=4)
-    problem.reset(seed=0)
-    simulator.restore(simulator.adopt(problem))
-
-
 # -- refusals
+
+
+class InPlace(gymnasium.Env[Any, Any]):
+    """Writes into the observation that it returned before, a part of which is an array."""
+
+    action_space = gymnasium.spaces.Discrete(2)
+    observation_space = gymnasium.spaces.Dict(
+        {"at": gymnasium.spaces.Box(-99, 99, (2,)), "number": gymnasium.spaces.Discrete(2)}
+    )
+
+    def __init__(self) -> None:
+        self.at = np.zeros(2, np.float32)
+
+    def reset(self, *, seed: int | None = None, options: Any = None) -> Any:
+        super().reset(seed=seed)
+        self.at[:] = self.np_random.integers(9, size=2)
+        return {"at": self.at, "number": 0}, {}
+
+    def step(self, action: Any) -> Any:
+        self.at[action] += 1
+        return {"at": self.at, "number": 1}, float(self.at[0]), False, False, {}
+
+
+def test_an_observation_that_is_written_over_is_kept_as_it_was() -> None:
+    gymnasium.register("InPlace-v0", lambda **_: InPlace(), max_episode_steps=30)
+    simulator = make_simulator(file_of("InPlace-v0"))
+    check_exact(simulator, np.random.default_rng(0))
+    simulator.reset(0)
+    start, at = simulator.save(), simulator.observation()["at"].tolist()
+    simulator.step(0)
+    assert simulator.observation()["at"].tolist() == [at[0] + 1, at[1]]
+    simulator.restore(start)
+    assert simulator.observation()["at"].tolist() == at
+    del gymnasium.registry["InPlace-v0"]
 
 
 class Forgetful(gymnasium.Env[Any, Any]):
@@ -395,15 +184,15 @@ def forgetful() -> Iterator[str]:
     del gymnasium.registry["Forgetful-v0"]
 
 
-def test_what_does_not_come_back_is_refused(forgetful: str, build: Build) -> None:
-    simulator, _ = build(forgetful)
+def test_what_does_not_come_back_is_refused(forgetful: str, both: Build) -> None:
+    simulator, _ = both(forgetful)
     with pytest.raises(NotExact, match="differs in the reward and end of step 1 of 20"):
         check_exact(simulator, np.random.default_rng(0))
 
 
 @pytest.mark.parametrize("name", FAMILIES)
-def test_all_others_are_found_exact(name: str, build: Build) -> None:
-    simulator, _ = build(name, **({"steps_per_episode": 15} | FAMILIES[name]))
+def test_all_others_are_found_exact(name: str, both: Build) -> None:
+    simulator, _ = both(name, **({"steps_per_episode": 15} | FAMILIES[name]))
     check_exact(simulator, np.random.default_rng(0), steps=10)
 
 
@@ -425,8 +214,8 @@ def test_actions_that_cannot_be_listed_are_refused(
         make_simulator(file_of(forgetful), bins=bins)
 
 
-def test_continuous_actions_are_a_grid(build: Build) -> None:
-    simulator, problem = build("Reacher-v5", bins=3)
+def test_continuous_actions_are_a_grid(both: Build) -> None:
+    simulator, problem = both("Reacher-v5", bins=3)
     assert simulator.action_names[:4] == ["-1 -1", "-1 0", "-1 1", "0 -1"]
     assert len(simulator.actions) == 9
     assert all(action in problem.action_space for action in simulator.actions)
@@ -438,8 +227,8 @@ def test_continuous_actions_are_a_grid(build: Build) -> None:
 @pytest.mark.parametrize(
     "name", ["sweep/KeyDoorMaze0-v1", "sweep/PuddleWorld-v1", "CartPole-v1", "ALE/Pong-v5"]
 )
-def test_a_state_can_be_drawn_also_after_a_restore(name: str, build: Build) -> None:
-    simulator, _ = build(name, **({"atari": PLANNING} if "ALE" in name else {}))
+def test_a_state_can_be_drawn_also_after_a_restore(name: str, both: Build) -> None:
+    simulator, _ = both(name, **({"atari": PLANNING} if "ALE" in name else {}))
     simulator.reset(0)
     start = simulator.save()
     simulator.step(1)
@@ -451,8 +240,8 @@ def test_a_state_can_be_drawn_also_after_a_restore(name: str, build: Build) -> N
     assert simulator.picture().any()
 
 
-def test_atoms_of_a_grid_are_those_of_its_state(build: Build) -> None:
-    simulator: Any = build("sweep/KeyDoorCorridor-v1")[0]
+def test_atoms_of_a_grid_are_those_of_its_state(both: Build) -> None:
+    simulator: Any = both("sweep/KeyDoorCorridor-v1")[0]
     simulator.reset(0)
     start, atoms = simulator.save(), simulator.basic_atoms()
     simulator.step(1)
@@ -465,10 +254,10 @@ def test_atoms_of_a_grid_are_those_of_its_state(build: Build) -> None:
 
 
 def test_what_was_seen_is_forgotten_when_it_is_too_much(
-    build: Build, monkeypatch: pytest.MonkeyPatch
+    both: Build, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(own, "MOST_REMEMBERED", 5)
-    simulator: Any = build("sweep/KeyDoorMaze0-v1")[0]
+    simulator: Any = both("sweep/KeyDoorMaze0-v1")[0]
     check_exact(simulator, np.random.default_rng(0))
     simulator.reset(0)
     for action in (1, 2, 3, 4) * 5:
