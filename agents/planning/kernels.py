@@ -105,35 +105,39 @@ def magnitude_of(path_reward: float) -> int:
 
 
 @njit(cache=True)
-def _slot(slots: Slots, form: Form, key: Integer) -> Integer:
-    """Where the key is, or belongs."""
-    if form[HASHED] == 0:
+def _slot(slots: Slots, hashed: bool, first: Integer, key: Integer) -> Integer:
+    """Where the key is, or belongs. `first` is the least stamp of this epoch."""
+    if not hashed:
         return key
     mask = slots.shape[1] - 1
     at = np.int64(scrambled(np.uint64(key)) & np.uint64(mask))
-    while slots[0, at] >> 32 == form[EPOCH] and slots[1, at] != key:
+    while slots[0, at] >= first and slots[1, at] != key:
         at = (at + 1) & mask
     return at
 
 
 @njit(cache=True)
-def _enter_key(slots: Slots, form: Form, key: Integer, depth: Integer) -> int:
-    at = _slot(slots, form, key)
-    stamp = slots[0, at]
-    if stamp >> 32 == form[EPOCH]:
-        if depth >= stamp & 0xFFFFFFFF:
-            return 0
-    elif form[HASHED] != 0:
-        slots[1, at] = key
-        form[USED] += 1
-    slots[0, at] = (form[EPOCH] << 32) | depth
-    return 1
+def _enter_key(
+    slots: Slots, hashed: bool, first: Integer, key: Integer, depth: Integer
+) -> tuple[int, int]:
+    """Whether the key is novel, and whether it was not there."""
+    at = _slot(slots, hashed, first, key)
+    stamp, new = slots[0, at], 0
+    if stamp >= first:
+        if first + depth >= stamp:
+            return 0, 0
+    else:
+        new = 1
+        if hashed:
+            slots[1, at] = key
+    slots[0, at] = first + depth
+    return 1, new
 
 
 @njit(cache=True)
-def _key_stays(slots: Slots, form: Form, key: Integer, depth: Integer) -> bool:
-    stamp = slots[0, _slot(slots, form, key)]
-    return bool(stamp >> 32 != form[EPOCH] or depth <= stamp & 0xFFFFFFFF)
+def _key_stays(slots: Slots, hashed: bool, first: Integer, key: Integer, depth: Integer) -> bool:
+    stamp = slots[0, _slot(slots, hashed, first, key)]
+    return bool(stamp < first or first + depth <= stamp)
 
 
 @njit(cache=True)
@@ -174,74 +178,82 @@ def _next_combination(chosen: NDArray[np.int64], size: int) -> bool:
 
 @njit(cache=True)
 def enter(slots: Slots, form: Form, atoms: Atoms, depth: Integer, path_reward: float) -> int:
-    """See `NoveltyTable.enter`; there must be room."""
+    """See `agents.planning.novelty.NoveltyTable.enter`; there must be room."""
     if form[DEPTHS] == 0:
         depth = 0
-    width = form[WIDTH]
+    width, hashed, epoch = form[WIDTH], form[HASHED] != 0, form[EPOCH] << 32
+    novel = new = 0
     if width == 0:
-        return _enter_key(slots, form, _tuple_key(form, atoms, path_reward), depth)
-    first, novel = _first_key(form, path_reward), 0
+        key = _tuple_key(form, atoms, path_reward)
+        novel, new = _enter_key(slots, hashed, epoch, key, depth)
+        form[USED] += new
+        return novel
+    first, count = _first_key(form, path_reward), form[ATOMS]
     if width == 1:
         for atom in atoms:
-            novel += _enter_key(slots, form, first + atom, depth)
-        return novel
-    if width == 2:
+            one, other = _enter_key(slots, hashed, epoch, first + atom, depth)
+            novel, new = novel + one, new + other
+    elif width == 2:
         for i in range(len(atoms)):
-            row = first + np.int64(atoms[i]) * form[ATOMS]
+            row = first + np.int64(atoms[i]) * count
             for j in range(i + 1, len(atoms)):
-                novel += _enter_key(slots, form, row + atoms[j], depth)
-        return novel
-    if len(atoms) < width:
-        return 0
-    chosen = np.arange(width)
-    while True:
-        key = np.int64(0)
-        for position in chosen:
-            key = key * form[ATOMS] + atoms[position]
-        novel += _enter_key(slots, form, first + key, depth)
-        if not _next_combination(chosen, len(atoms)):
-            return novel
+                one, other = _enter_key(slots, hashed, epoch, row + atoms[j], depth)
+                novel, new = novel + one, new + other
+    elif len(atoms) >= width:
+        chosen = np.arange(width)
+        more = True
+        while more:
+            key = np.int64(0)
+            for position in chosen:
+                key = key * count + atoms[position]
+            one, other = _enter_key(slots, hashed, epoch, first + key, depth)
+            novel, new = novel + one, new + other
+            more = _next_combination(chosen, len(atoms))
+    form[USED] += new
+    return novel
 
 
 @njit(cache=True)
 def stays_novel(slots: Slots, form: Form, atoms: Atoms, depth: Integer, path_reward: float) -> bool:
-    """See `NoveltyTable.stays_novel`."""
+    """See `agents.planning.novelty.NoveltyTable.stays_novel`."""
     if form[DEPTHS] == 0:
         depth = 0
-    width = form[WIDTH]
+    width, hashed, epoch = form[WIDTH], form[HASHED] != 0, form[EPOCH] << 32
     if width == 0:
-        return _key_stays(slots, form, _tuple_key(form, atoms, path_reward), depth)
-    first = _first_key(form, path_reward)
+        return _key_stays(slots, hashed, epoch, _tuple_key(form, atoms, path_reward), depth)
+    first, count = _first_key(form, path_reward), form[ATOMS]
     if width == 1:
         for atom in atoms:  # noqa: SIM110 - numba compiles no any()
-            if _key_stays(slots, form, first + atom, depth):
+            if _key_stays(slots, hashed, epoch, first + atom, depth):
                 return True
         return False
     if width == 2:
         for i in range(len(atoms)):
-            row = first + np.int64(atoms[i]) * form[ATOMS]
+            row = first + np.int64(atoms[i]) * count
             for j in range(i + 1, len(atoms)):
-                if _key_stays(slots, form, row + atoms[j], depth):
+                if _key_stays(slots, hashed, epoch, row + atoms[j], depth):
                     return True
         return False
     if len(atoms) < width:
         return False
     chosen = np.arange(width)
-    while True:
+    more = True
+    while more:
         key = np.int64(0)
         for position in chosen:
-            key = key * form[ATOMS] + atoms[position]
-        if _key_stays(slots, form, first + key, depth):
+            key = key * count + atoms[position]
+        if _key_stays(slots, hashed, epoch, first + key, depth):
             return True
-        if not _next_combination(chosen, len(atoms)):
-            return False
+        more = _next_combination(chosen, len(atoms))
+    return False
 
 
 @njit(cache=True)
 def move(slots: Slots, larger: Slots, form: Form) -> None:
+    first = form[EPOCH] << 32
     for at in range(slots.shape[1]):
-        if slots[0, at] >> 32 == form[EPOCH]:
-            to = _slot(larger, form, slots[1, at])
+        if slots[0, at] >= first:
+            to = _slot(larger, True, first, slots[1, at])
             larger[0, to] = slots[0, at]
             larger[1, to] = slots[1, at]
 
