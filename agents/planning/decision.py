@@ -52,7 +52,8 @@ def decide(tree: Tree, rule: DecisionRule, stream: Stream) -> Choice:
     policy = target_policy(q, rule.temperature)
     acting = policy
     if rule.subtree_temperature is not None:
-        acting = policy * softmax(tree.subtree_sizes() / rule.subtree_temperature)
+        sizes = np.where(policy > 0, tree.subtree_sizes() / rule.subtree_temperature, -np.inf)
+        acting = policy * softmax(sizes)
     elif rule.zero_value != "uniform" and q.max() == 0.0:
         acting = (q == 0.0).astype(np.float64)
         if rule.zero_value == "longest":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -9,6 +10,7 @@ import gymnasium
 import numpy as np
 
 from agents.planning.evaluation import Atoms, Evaluation
+from envs.simulator import Outcome
 
 
 @dataclass
@@ -62,8 +64,8 @@ class GraphSimulator:
 
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
-        self.actions = range(len(graph.successors[0]))
-        self.action_names = [str(action) for action in self.actions]
+        self.actions: Sequence[Any] = range(len(graph.successors[0]))
+        self.action_names: Sequence[str] = [str(action) for action in self.actions]
         self.state = 0
         self.steps = self.restores = 0
 
@@ -77,12 +79,12 @@ class GraphSimulator:
         self.state = snapshot
         self.restores += 1
 
-    def step(self, action: int) -> tuple[float, bool, bool]:
+    def step(self, action: int) -> Outcome:
         assert self.state not in self.graph.terminal
         reward = self.graph.rewards[self.state][action]
         self.state = self.graph.successors[self.state][action]
         self.steps += 1
-        return reward, self.state in self.graph.terminal, False
+        return Outcome(reward, self.state in self.graph.terminal, False)
 
     def observation(self) -> int:
         return self.state

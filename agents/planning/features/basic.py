@@ -74,17 +74,19 @@ def basic_name(atom: int) -> str:
 
 def background(simulator: Simulator, rng: np.random.Generator, steps: int) -> NDArray[np.uint8]:
     """What does not change on the screen while so many random actions are played; see
-    `AtariBasic`. With no steps there is no background."""
+    `AtariBasic`. With no steps there is no background. The screen that an episode begins with does
+    not count: some games (Pong) show it in colours of its own."""
     simulator.reset(int(rng.integers(2**31)))
-    first = simulator.screen().copy()
-    still = np.full(first.shape, steps > 0)
-    for action in rng.integers(len(simulator.actions), size=steps):
+    seen = np.full((ROWS * HEIGHT, COLUMNS * WIDTH), CHANGING, dtype=np.uint8)
+    for number, action in enumerate(rng.integers(len(simulator.actions), size=steps)):
         outcome = simulator.step(int(action))
-        still &= simulator.screen() == first
+        screen = simulator.screen()
+        if number == 0:
+            seen[:] = screen
+        seen[seen != screen] = CHANGING
         if outcome.terminated or outcome.truncated:
             simulator.reset(int(rng.integers(2**31)))
-            still &= simulator.screen() == first
-    return np.where(still, first, np.uint8(CHANGING))
+    return seen
 
 
 @njit(cache=True)
