@@ -49,6 +49,7 @@ class Looking:
         self.on_update: Callable[[str, Any], None] | None = None
         self.environment: Problem | None = None
         self.bins = settings.bins
+        self.interactions = 0
 
     def act_in(self, environment: Problem) -> None:
         self.told["at a reset" if environment.steps == 0 else "in an episode"] += 1
@@ -63,6 +64,7 @@ class Looking:
         for action in range(len(self.simulator.actions)):
             self.simulator.restore(here)
             rewards.append(self.simulator.step(action).reward)
+            self.interactions += explore
         best = np.flatnonzero(np.array(rewards) == max(rewards))
         rng = self.rng if explore else self.evaluation_rng
         self.expected = max(rewards)
@@ -72,10 +74,14 @@ class Looking:
         assert transition.reward == self.expected
 
     def state_dict(self) -> dict[str, Any]:
-        return {"rng": self.rng.bit_generator.state}
+        return {"rng": self.rng.bit_generator.state, "interactions": self.interactions}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self.rng.bit_generator.state = state["rng"]
+        self.interactions = state["interactions"]
+
+    def counts(self) -> dict[str, int]:
+        return {"interactions": self.interactions, "frames": self.interactions}
 
     def metrics(self) -> dict[str, float]:
         return {}
