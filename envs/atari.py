@@ -40,6 +40,10 @@ def emulator_arguments() -> dict[str, Any]:
     Sticky actions are left to a wrapper: the emulator's own remember the last action where no
     snapshot of it reaches.
     """
+    import ale_py
+
+    # it greets at every start
+    ale_py.ALEInterface.setLoggerMode(ale_py.LoggerMode.Error)
     return {
         "frameskip": 1,
         "repeat_action_probability": 0.0,

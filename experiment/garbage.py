@@ -3,7 +3,9 @@ and again takes longer than many a run."""
 
 from __future__ import annotations
 
+import atexit
 import gc
+import sys
 
 
 def pause() -> None:
@@ -16,3 +18,10 @@ def resume() -> None:
     if not gc.isenabled():
         gc.freeze()
         gc.enable()
+        atexit.register(_thaw)
+
+
+def _thaw() -> None:
+    # the Atari emulator complains of all that is never collected, cycles that froze too
+    if "ale_py" in sys.modules:
+        gc.unfreeze()

@@ -239,6 +239,16 @@ def test_a_run_that_diverges_says_so_and_keeps_what_it_had(tmp_path: Path) -> No
     assert sum(run["train_episode_steps"]) == run["diverged"]["timestep"] > 0
 
 
+def test_the_emulator_of_atari_is_quiet(tmp_path: Path) -> None:
+    files = write_files(
+        tmp_path, RANDOM, env_name="ALE/Pong-v5", total_timesteps=4, eval_episodes=0
+    )
+    done = run_main(*files, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    (line,) = (done.stderr + done.stdout).splitlines()
+    assert line.startswith("index 0: finished: ")
+
+
 def test_the_recorded_arrays_lie_beside_the_record(tmp_path: Path) -> None:
     files = write_files(tmp_path)
     done = run_main(*files, "--record", ",".join(NAMES), cwd=tmp_path)
