@@ -69,6 +69,10 @@ class GraphSimulator:
         self.state = 0
         self.steps = self.restores = 0
 
+    @property
+    def in_episode(self) -> bool:
+        return self.state not in self.graph.terminal
+
     def reset(self, seed: int | None = None) -> None:
         self.state = 0
 
@@ -80,7 +84,7 @@ class GraphSimulator:
         self.restores += 1
 
     def step(self, action: int) -> Outcome:
-        assert self.state not in self.graph.terminal
+        assert self.in_episode
         reward = self.graph.rewards[self.state][action]
         self.state = self.graph.successors[self.state][action]
         self.steps += 1
