@@ -175,7 +175,7 @@ def test_a_root_picture_from_elsewhere(maze: Simulator) -> None:
 
 def test_what_cannot_be_drawn_has_no_pictures() -> None:
     planner, tree, decisions, simulator = graph_search(3)
-    pictures = simulated_pictures(tree, simulator)  # type: ignore[arg-type]
+    pictures = simulated_pictures(tree, simulator)
     record = search_record(
         tree, decisions[-1], planner, actions=simulator.action_names, pictures=pictures
     )
