@@ -90,10 +90,6 @@ class GraphSimulator:
         self.steps += 1
         return Outcome(reward, self.state in self.graph.terminal, False)
 
-    @property
-    def in_episode(self) -> bool:
-        return self.state not in self.graph.terminal
-
     def observation(self) -> int:
         return self.state
 
