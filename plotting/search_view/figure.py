@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import itertools
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from plotting import style
 from plotting.page import Note, add_texts, new_figure, styled
-from plotting.search_view.layout import tidy
+from plotting.search_view.layout import level_heights, tidy
 from plotting.search_view.record import Search
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ NARROWEST = 5.0
 MOST_PICTURES, LEAST_PICTURE = 200, 0.34  # nodes; inches
 PICTURES, MARKS = (0.72, 0.98), (0.24, 0.42)  # inches between siblings, between levels
 LEAST_TEXT = 0.4  # inches of a picture with words beside it
+SMALLEST, HOLLOW = 1.5, 3.0  # points of a mark: at least, and to have an inside
 EDGE, CHOSEN = "#a9b1ba", "#0072B2"
 #: By what a node is, the first that holds: legend, matplotlib's marker, colour, whether filled.
 KINDS: dict[str, tuple[str, str, str, bool]] = {
@@ -58,13 +60,18 @@ def draw(
     """
     children = search.children()
     position = tidy(children)
-    breadth, levels = max(position), max(search.nodes.depth)
+    breadth, depth = max(position), search.nodes.depth
+    counts = [0] * (max(depth) + 1)
+    for level in depth:
+        counts[level] += 1
+    rungs = [0.0, *itertools.accumulate(level_heights(counts)[1:])]
+    levels = rungs[-1]
     plan = _plan(search, breadth, levels, LARGEST[style_name], direction)
     across, along = plan.across * (breadth + 1), plan.along * (levels + 1)
     width, height = (along, across) if plan.right else (across, along)
     points = [
-        _point(plan, p, depth, breadth, levels)
-        for p, depth in zip(position, search.nodes.depth, strict=True)
+        _point(plan, p, rungs[level], breadth, levels)
+        for p, level in zip(position, depth, strict=True)
     ]
     notes = [Note(_caption(search))]
     look = style.STYLES[style_name]
@@ -86,7 +93,7 @@ def draw(
 def _plan(
     search: Search,
     breadth: float,
-    levels: int,
+    levels: float,
     largest: tuple[float, float],
     direction: str | None,
 ) -> _Plan:
@@ -116,7 +123,7 @@ def _plan(
 
 
 def _point(
-    plan: _Plan, position: float, depth: int, breadth: float, levels: int
+    plan: _Plan, position: float, depth: float, breadth: float, levels: float
 ) -> tuple[float, float]:
     if plan.right:
         return plan.along * (depth + 0.5), plan.across * (breadth + 0.5 - position)
@@ -138,7 +145,7 @@ def _edges(axes: Axes, search: Search, points: list[tuple[float, float]], plan: 
             corners = [(x, y), (x, (y + v) / 2), (u, (y + v) / 2), (u, v)]
         kind = "chosen" if node in path else "pruned" if search.nodes.pruned[node] else "plain"
         groups[kind].append(Line(corners, curved))
-    thin = min(0.9, 12 * plan.radius)
+    thin = max(0.3, min(0.9, 12 * plan.radius))
     looks: dict[str, dict[str, Any]] = {
         "plain": {"edgecolor": EDGE, "linewidth": thin},
         "pruned": {"edgecolor": EDGE, "linewidth": thin, "linestyle": (0, (2.5, 2))},
@@ -159,13 +166,15 @@ _Drawn = tuple[list["Artist"], list[str]]
 
 
 def _marks(axes: Axes, search: Search, points: list[tuple[float, float]], plan: _Plan) -> _Drawn:
-    size = 72 * plan.radius * 2
+    size = max(SMALLEST, 72 * plan.radius * 2)
     of_kind: dict[str, list[int]] = {kind: [] for kind in KINDS}
     for node in range(len(search)):
         of_kind[_kind(search, node)].append(node)
     for kind, members in of_kind.items():
         _, marker, colour, filled = KINDS[kind]
-        _dots(axes, [points[node] for node in members], marker, colour, size, filled)
+        _dots(
+            axes, [points[node] for node in members], marker, colour, size, filled or size < HOLLOW
+        )
     beside = plan.radius
     for sign, marker in ((1, "+"), (-1, "_")):
         rewarded = [

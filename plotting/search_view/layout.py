@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 SIBLINGS, COUSINS = 1.0, 1.4  # least distances
+#: Where a level has at least MANY nodes, those with fewer than SPARSE of it are lower than 1.
+MANY, SPARSE, LOWEST = 40, 0.08, 0.25
 
 
 def tidy(children: Sequence[Sequence[int]]) -> list[float]:
@@ -25,6 +27,15 @@ def tidy(children: Sequence[Sequence[int]]) -> list[float]:
     for node in range(len(children) - 1, -1, -1):
         layout.join(node)
     return layout.positions()
+
+
+def level_heights(counts: Sequence[int]) -> list[float]:
+    """The height of each level, given how many nodes it has: a search that is wide near its root
+    and has a few deep rollouts is drawn with more room where there is more to see."""
+    most = max(counts)
+    if most < MANY:
+        return [1.0] * len(counts)
+    return [min(1.0, max(LOWEST, count / (SPARSE * most))) for count in counts]
 
 
 class _Layout:

@@ -14,7 +14,7 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, sync_playwright
 from search_data import bare, search
 
-from plotting.search_view.layout import tidy
+from plotting.search_view.layout import level_heights, tidy
 from plotting.search_view.page import ASSETS
 from plotting.search_view.page import page as html
 from plotting.search_view.record import Search, encoded, parse
@@ -163,6 +163,9 @@ def test_the_script_lays_trees_out_as_the_figure_does(page: Page) -> None:
         for node in range(1, count):
             children[rng.randrange(max(0, node - 12), node)].append(node)
         assert page.evaluate(run, children) == pytest.approx(tidy(children))
+    heights = f"(counts) => {{ {layout}\nreturn levelHeights(counts); }}"
+    for counts in ([1, 6, 30], [1, 80, 200, 3, 10, 1]):
+        assert page.evaluate(heights, counts) == pytest.approx(level_heights(counts))
 
 
 def test_the_depth_slider_hides_what_is_deeper(page: Page) -> None:
@@ -371,6 +374,23 @@ def test_a_narrow_window_needs_no_sideways_scrolling(page: Page) -> None:
 
 
 # Large trees
+
+
+def test_the_wheel_keeps_a_node_of_a_deep_tree_under_the_pointer(
+    browser: Browser, tmp_path: Path
+) -> None:
+    """Levels of one node are low in sight of all, and high from near."""
+    page = opened(browser, tmp_path, made(bare([-1, *[0] * 60, *range(60, 160)], 60)))
+    press(page, *["PageDown"] * 110)
+    assert number(page) == 110
+    before = centre(page)
+    page.mouse.move(*before)
+    for _ in range(6):
+        page.mouse.wheel(0, -200)
+        assert centre(page) == pytest.approx(before, abs=12)  # of half a pixel
+    page.mouse.click(*before)
+    assert number(page) == 110
+    page.close()
 
 
 def opened(browser: Browser, tmp_path: Path, record: Search) -> Page:

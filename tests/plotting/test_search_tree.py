@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from search_data import bare, search
 
 from plotting import search_tree
-from plotting.search_view.layout import COUSINS, SIBLINGS, tidy
+from plotting.search_view.layout import COUSINS, SIBLINGS, level_heights, tidy
 from plotting.search_view.record import Search, encoded, parse
 
 SCRIPT = Path(search_tree.__file__)
@@ -106,6 +106,11 @@ def test_equal_subtrees_look_equal(children: list[list[int]]) -> None:
 def test_a_narrow_tree_is_no_wider_than_its_widest_level() -> None:
     assert tidy([list(range(1, 101)), *([] for _ in range(100))])[1:] == list(range(100))
     assert tidy([[k + 1] for k in range(5000)] + [[]]) == [0.0] * 5001  # deeper than recursion
+
+
+def test_sparse_levels_are_low_where_others_are_full() -> None:
+    assert level_heights([1, 30, 2]) == [1, 1, 1]
+    assert level_heights([1, 100, 50, 4, 1]) == [0.25, 1, 1, 0.5, 0.25]
 
 
 def test_the_layout_takes_linear_time() -> None:

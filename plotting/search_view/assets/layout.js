@@ -2,6 +2,14 @@
 
 const SIBLINGS = 1, COUSINS = 1.4;
 
+// As `level_heights` there.
+const MANY = 40, SPARSE = 0.08, LOWEST = 0.25;
+
+function levelHeights(counts) {
+  const most = counts.reduce((a, b) => Math.max(a, b), 0);
+  return counts.map((n) => (most < MANY ? 1 : Math.min(1, Math.max(LOWEST, n / (SPARSE * most)))));
+}
+
 function tidy(children) {
   const count = children.length;
   const zeros = () => new Float64Array(count);

@@ -79,12 +79,12 @@ function paint() {
   pen.setTransform(ratio, 0, 0, ratio, 0, 0);
   pen.clearRect(0, 0, width, height);
   const [a, b] = spacing();
-  const mark = markSize(a, b);
+  const mark = markSize(a, b), rungs = ladder();
   const drawn = [];
   const reach = mark.radius + 30;
   for (const k of shown) {
     if (k >= state.order) break;
-    const u = across[k] * a + camera.across, v = nodes.depth[k] * b + camera.along;
+    const u = across[k] * a + camera.across, v = rungs[nodes.depth[k]] * b + camera.along;
     const x = screenX[k] = state.right ? v : u, y = screenY[k] = state.right ? u : v;
     if (x > -reach && y > -reach && x < width + reach && y < height + reach) drawn.push(k);
   }

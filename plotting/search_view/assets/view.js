@@ -12,6 +12,7 @@ let shown = []; // nodes, parents first
 let rows = []; // the same by depth, from left to right
 const across = new Float64Array(count), isShown = new Uint8Array(count);
 let breadth = 0, levels = 0;
+let heights = [1], length = 0; // of the levels above each depth, and of all
 
 const isClosed = (k) => children[k].length > 0 && (state.collapsed.has(k) || nodes.depth[k] >= state.depth);
 
@@ -35,27 +36,51 @@ function arrange() {
     breadth = Math.max(breadth, found[i]);
   });
   levels = rows.length - 1;
+  heights = levelHeights(rows.map((row) => row.length));
+  length = heights.slice(1).reduce((a, b) => a + b, 0);
 }
 
 // -- camera: zooming goes from where all is seen, each direction on its own scale, to the full size
 
+const nearness = () => Math.min(Math.max(camera.zoom, 0) / camera.limit, 1);
+
 function spacing() {
   const full = state.right ? FULL.right : FULL.down;
   const {zoom, base, limit} = camera;
-  const share = Math.min(Math.max(zoom, 0) / limit, 1);
+  const share = nearness();
   const beyond = Math.exp(Math.min(zoom, 0) + Math.max(zoom - limit, 0));
   return base.map((from, i) => from ** (1 - share) * Math.max(full[i], from) ** share * beyond);
+}
+
+// Where each depth is, in levels of full height: sparse levels are low until one looks closely.
+function ladder() {
+  const share = nearness();
+  let at = 0;
+  return heights.map((height, depth) => (depth ? at += height ** (1 - share) : 0));
+}
+
+// The depth at a place of the ladder, with its fraction; the inverse between its rungs.
+function depthAt(rungs, place) {
+  let low = 0;
+  while (low < rungs.length - 2 && rungs[low + 1] <= place) low += 1;
+  const step = (rungs[low + 1] ?? rungs[low] + 1) - rungs[low];
+  return low + (place - rungs[low]) / step;
+}
+
+function placeAt(rungs, depth) {
+  const low = Math.max(0, Math.min(Math.floor(depth), rungs.length - 2));
+  return rungs[low] + (depth - low) * ((rungs[low + 1] ?? rungs[low] + 1) - rungs[low]);
 }
 
 const size = () => [tree.clientWidth, tree.clientHeight];
 
 function bestSpacing(right) {
   const [width, height] = size();
-  const [room, length] = right ? [height, width] : [width, height];
+  const [room, far] = right ? [height, width] : [width, height];
   const full = right ? FULL.right : FULL.down;
   return [
     Math.min((room - 2 * MARGIN) / Math.max(breadth, 1), 1.3 * full[0]),
-    Math.min((length - 2 * MARGIN) / Math.max(levels, 1), 1.3 * full[1]),
+    Math.min((far - 2 * MARGIN) / Math.max(length, 1), 1.3 * full[1]),
   ].map((pixels) => Math.max(pixels, 0.05));
 }
 
@@ -65,10 +90,10 @@ function fit() {
   camera.zoom = 0;
   camera.limit = Math.max(0.01, ...camera.base.map((pixels, i) => Math.log(full[i] / pixels)));
   const [width, height] = size();
-  const [room, length] = state.right ? [height, width] : [width, height];
+  const [room, far] = state.right ? [height, width] : [width, height];
   const [a, b] = camera.base;
   camera.across = (room - a * breadth) / 2;
-  camera.along = Math.max(MARGIN, (length - b * levels) / 2);
+  camera.along = Math.max(MARGIN, (far - b * length) / 2);
   repaint();
 }
 
@@ -81,17 +106,17 @@ function chooseDirection() {
 function zoomBy(amount, x = size()[0] / 2, y = size()[1] / 2) {
   const [u, v] = state.right ? [y, x] : [x, y];
   const before = spacing();
-  const at = [(u - camera.across) / before[0], (v - camera.along) / before[1]];
-  camera.zoom = Math.max(-2, Math.min(camera.limit + 1.8, camera.zoom + amount));
+  const at = [(u - camera.across) / before[0], depthAt(ladder(), (v - camera.along) / before[1])];
+  camera.zoom = Math.max(-2, Math.min(camera.limit + 1.1, camera.zoom + amount));
   const after = spacing();
   camera.across = u - at[0] * after[0];
-  camera.along = v - at[1] * after[1];
+  camera.along = v - placeAt(ladder(), at[1]) * after[1];
   repaint();
 }
 
 function where(k) {
   const [a, b] = spacing();
-  const u = across[k] * a + camera.across, v = nodes.depth[k] * b + camera.along;
+  const u = across[k] * a + camera.across, v = ladder()[nodes.depth[k]] * b + camera.along;
   return state.right ? [v, u] : [u, v];
 }
 
@@ -112,7 +137,8 @@ function pan(dx, dy) {
 function nodeAt(x, y) {
   const [u, v] = state.right ? [y, x] : [x, y];
   const [a, b] = spacing();
-  const depth = Math.round((v - camera.along) / b);
+  const rungs = ladder();
+  const depth = Math.round(depthAt(rungs, (v - camera.along) / b));
   const row = (rows[depth] ?? []).filter((k) => k < state.order);
   if (!row.length) return -1;
   const target = (u - camera.across) / a;
@@ -125,7 +151,7 @@ function nodeAt(x, y) {
   const near = [row[low - 1], row[low]].filter((k) => k !== undefined);
   const best = near.reduce((p, q) => (Math.abs(across[p] - target) <= Math.abs(across[q] - target) ? p : q));
   const reach = Math.max(markSize(a, b).radius + 4, 7);
-  const far = Math.max(Math.abs(across[best] - target) * a, Math.abs(depth * b + camera.along - v));
+  const far = Math.max(Math.abs(across[best] - target) * a, Math.abs(rungs[depth] * b + camera.along - v));
   return far <= reach ? best : -1;
 }
 
