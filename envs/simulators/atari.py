@@ -35,6 +35,8 @@ class _Screens(ProblemSimulator):
 
     ale: Any
     _screen: NDArray[np.uint8] | None
+    _in_colour: NDArray[np.uint8] | None
+    """The screen [210, 160, 3], where it is known."""
 
     def lives(self) -> int:
         return int(self.ale.lives())
@@ -48,6 +50,13 @@ class _Screens(ProblemSimulator):
                 "the emulator shows what was before the restore; take the screen after a step"
             )
         return self._screen
+
+    def picture(self) -> NDArray[np.uint8]:
+        """The screen; after a restore the last picture of the observation."""
+        if self._in_colour is not None:
+            return self._in_colour
+        last: NDArray[np.uint8] = self.observation()[-1]
+        return last if last.ndim == 3 else np.repeat(last[..., None], 3, axis=2)
 
 
 class Emulated(_Screens):
@@ -66,6 +75,7 @@ class Emulated(_Screens):
         )
         self._buffer = np.zeros(SCREEN, np.uint8)
         self._screen: NDArray[np.uint8] | None = None
+        self._adopted: NDArray[np.uint8] | None = None
         self._fresh = False  # whether the emulator shows the present state
         self._stacked: NDArray[np.uint8] | None = None
 
@@ -87,7 +97,7 @@ class Emulated(_Screens):
 
     def restore(self, snapshot: State) -> None:
         super().restore(snapshot)
-        self._screen, self._stacked, self._fresh = None, None, False
+        self._screen, self._stacked, self._adopted, self._fresh = None, None, None, False
 
     def step(self, action: int) -> Outcome:
         emulator = self._emulator
@@ -109,20 +119,20 @@ class Emulated(_Screens):
         return self._stacked
 
     def adopt(self, problem: Problem) -> State:
-        frames = tuple(_stack(problem).obs_queue)
+        stack: Any = problem.env
+        frames = tuple(stack.obs_queue)
         state = self._state_of(problem, frames)
         self.restore(state)
         screen = screen_of(problem)
         if screen is not None:
             self._buffer[:] = screen
             self._screen = self._buffer
+        self._adopted = in_colour(problem)
         return state
 
-    def picture(self) -> NDArray[np.uint8]:
-        if self._fresh:
-            return self.ale.getScreenRGB()  # type: ignore[no-any-return]
-        last = self._observation[-1]
-        return last if last.ndim == 3 else np.repeat(last[..., None], 3, axis=2)
+    @property
+    def _in_colour(self) -> NDArray[np.uint8] | None:  # type: ignore[override]
+        return self.ale.getScreenRGB() if self._fresh else self._adopted
 
     def close(self) -> None:
         self._beginning.close()
@@ -179,6 +189,12 @@ class FrameByFrame(_Screens, Saved):
     def _screen(self) -> NDArray[np.uint8] | None:  # type: ignore[override]
         return screen_of(self.problem)
 
+    @property
+    def _in_colour(self) -> NDArray[np.uint8] | None:  # type: ignore[override]
+        return in_colour(self.problem)
 
-def _stack(problem: Problem) -> Any:
-    return problem.env
+
+def in_colour(problem: Problem) -> NDArray[np.uint8] | None:
+    """The screen of a running game, uint8 [210, 160, 3]; None: its state was put back."""
+    game: Any = problem.unwrapped
+    return None if problem.was_put_back else game.ale.getScreenRGB()

@@ -48,6 +48,25 @@ def test_the_screen_after_a_restore_is_not_shown(pong: Any) -> None:
     assert (pong.screen() == other).all()
 
 
+@pytest.mark.parametrize("atari", [PLANNING, {"repeat_action_probability": 0.25}], ids=str)
+def test_the_picture_is_of_the_present_state(atari: dict[str, Any], both: Build) -> None:
+    """In colour where the emulator shows it, else the observation's; never that of before."""
+    simulator, problem = both("ALE/Breakout-v5", atari=atari)
+    problem.reset(seed=0)
+    for action in (1, 2, 2, 2):
+        problem.step(action)
+    here = simulator.adopt(problem)
+    last = simulator.observation()[-1]
+    simulator.restore(here)
+    assert (simulator.picture() == last[..., None]).all()
+    simulator.step(3)
+    problem.step(3)
+    if atari is PLANNING:
+        shown: Any = problem.unwrapped
+        assert (simulator.picture() == shown.ale.getScreenRGB()).all()
+    assert simulator.picture().shape == (210, 160, 3)
+
+
 def test_a_games_screen_is_that_of_the_running_one_also_when_it_was_resumed(pong: Any) -> None:
     running, resumed = (make(file_of("ALE/Pong-v5", atari=PLANNING)) for _ in range(2))
     running.reset(seed=0)

@@ -22,8 +22,8 @@ from envs.wrappers import Problem
 
 FAMILIES: dict[str, dict[str, Any]] = {
     **{name: {} for name in OWN_ENVIRONMENTS},
-    "CartPole-v1": {},
-    "Acrobot-v1": {},
+    "CartPole-v1": {"start_state": [0.0, 0.1, 0.0, -0.1]},
+    "Acrobot-v1": {"observation_ranges": [None, None, None, None, [-9.0, 9.0], None]},
     "MountainCar-v0": {},
     "MountainCarContinuous-v0": {},
     "Pendulum-v1": {},
