@@ -59,6 +59,10 @@ AGENTS: dict[str, tuple[str, str]] = {
         "agents.piiw.settings:PiIWSettings",
         "agents.piiw.agent:PiIWAgent",
     ),
+    "piHIW": (
+        "agents.piiw.settings:PiHIWSettings",
+        "agents.piiw.hierarchical_agent:PiHIWAgent",
+    ),
     "random": (
         "agents.uniform_random:UniformRandomSettings",
         "agents.uniform_random:UniformRandom",

@@ -52,9 +52,7 @@ class Reader:
                 f'more, not {list(shape)}: choose "auto" or "flat"'
             )
         self.picture = None if self._pictures is None else self._pictures.size
-        self.stacked = self._pictures is not None and (
-            len(shape) == 4 or (1 < shape[0] < min(shape[1:]))
-        )
+        self.stacked = self._pictures is not None and is_stack(shape)
 
     def batch(self, observations: np.ndarray) -> np.ndarray:
         """[B, height, width, channels] or [B, inputs] of observations [B, ...]."""
@@ -70,3 +68,8 @@ class Reader:
         """[height, width, channels] or [inputs] of one observation."""
         row: np.ndarray = self.batch(np.asarray(observation)[None])[0]
         return row
+
+
+def is_stack(shape: tuple[int, ...]) -> bool:
+    """Whether observations of this shape are pictures that were taken one after another."""
+    return len(shape) == 4 or (len(shape) == 3 and 1 < shape[0] < min(shape[1:]))

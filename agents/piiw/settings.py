@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar, Literal
 from msgspec import Meta
 
 from agents.base import Rule
-from agents.planning.settings import PlanningSettings, Positive
+from agents.planning.settings import Count, PlanningSettings, Positive
 
 Decay = Annotated[float, Meta(ge=0, lt=1)]
 
@@ -16,7 +16,7 @@ class PiIWSettings(PlanningSettings, frozen=True, kw_only=True):
     """π-IW: Rollout IW that a policy network guides and learns from (Junyent et al. 2019)."""
 
     nodes: Annotated[
-        Annotated[int, Meta(ge=1)] | None,
+        Count | None,
         Meta(description="new nodes of a decision; null: `seconds` alone says"),
     ] = 50
     features: Annotated[
@@ -181,5 +181,88 @@ class PiIWSettings(PlanningSettings, frozen=True, kw_only=True):
                 guide_temperature_min is None or guide_temperature_min <= guide_temperature
             ),
             "guide_temperature_min <= guide_temperature",
+        ),
+    )
+
+
+class PiHIWSettings(PiIWSettings, frozen=True, kw_only=True):
+    """π-HIW: π-IW inside regions of a coarser search (Junyent, Gómez & Jonsson 2021)."""
+
+    nodes: Annotated[
+        Count | None, Meta(description="new nodes of a decision; null: `seconds` alone says")
+    ] = 30
+    cached_in_table: Annotated[
+        bool, Meta(description="nodes kept from the last decision are always in the novelty table")
+    ] = True
+    max_tree_size: Annotated[
+        Annotated[int, Meta(ge=2)] | None,
+        Meta(description="nodes from which on a tree grows no further; null: no limit"),
+    ] = 5000
+    target_temperature: Annotated[
+        float,
+        Meta(ge=0, description="of the softmax over Q at the root; 0: uniform over the highest"),
+    ] = 0.01
+    subtree_temperature: Annotated[
+        Positive | None,
+        Meta(
+            description="act by the softmax over Q times that over the subtrees' sizes / this; "
+            "null: by that over Q alone"
+        ),
+    ] = 1.0
+    weight_init: Annotated[
+        Literal["torch", "glorot"], Meta(description="how weights begin, as of piIW")
+    ] = "glorot"
+    batch_normalization: Annotated[
+        bool, Meta(description="normalise hidden layers by the batch")
+    ] = True
+    learning_rate: Annotated[float, Meta(ge=0, description="step size")] = 7e-4
+    rmsprop_epsilon_inside: Annotated[
+        bool, Meta(description="ε under the root, or outside, as of piIW")
+    ] = False
+    rmsprop_initial: Annotated[
+        float, Meta(ge=0, description="mean square at the start: 1 in TensorFlow 1, 0 elsewhere")
+    ] = 0.0
+    max_grad_norm: Annotated[
+        Positive | None, Meta(description="longest gradient of all parameters; null: any")
+    ] = 50.0
+    replay_capacity: Annotated[
+        int, Meta(ge=1, le=10**7, description="most recent decisions that are kept")
+    ] = 10_000
+    replay_min_transitions: Annotated[
+        int, Meta(ge=1, description="decisions in the replay before it learns (at least a batch)")
+    ] = 32
+    value_head: Annotated[
+        Literal["none", "scalar", "categorical"],
+        Meta(description="what is learned of the return, as of piIW"),
+    ] = "categorical"
+    value_everywhere: Annotated[
+        bool, Meta(description="a node is worth its own value where that is above its children's")
+    ] = True
+    low_level_planner: Annotated[
+        Literal["rollout-iw", "iw"],
+        Meta(description="inside a region: guided Rollout IW, or IW by breadth-first search"),
+    ] = "rollout-iw"
+    high_level_width: Annotated[
+        Count | None,
+        Meta(description="tiles of a combination that may be novel; null: whole pictures of tiles"),
+    ] = 1
+    downsampling_tiles_w: Annotated[
+        int, Meta(ge=1, le=84, description="tiles in a row of the high-level state")
+    ] = 2
+    downsampling_tiles_h: Annotated[int, Meta(ge=1, le=84, description="rows of tiles")] = 2
+    downsampling_pix_values: Annotated[
+        int, Meta(ge=2, le=256, description="shades of grey that a tile may have")
+    ] = 256
+    count_temperature: Annotated[
+        Positive,
+        Meta(description="of the choice of a region: softmax of 1 / (visits + 1) over this"),
+    ] = 0.005
+
+    RULES: ClassVar[tuple[Rule, ...]] = (
+        *PiIWSettings.RULES,
+        Rule(
+            ("cached_in_table",),
+            lambda cached_in_table: cached_in_table,
+            "cached_in_table: the search of a region goes on where it was",
         ),
     )

@@ -40,7 +40,9 @@ class BreadthFirst(Planner):
                 weights[tree.nodes["action"][child]] = 0.0
                 self._enter(tree, child, queue)
             while (total := float(weights.sum())) > self.search.min_probability:
-                if tree.size >= limit or (deadline < math.inf and time.perf_counter() >= deadline):
+                if tree.size >= limit or self.halted:
+                    return
+                if deadline < math.inf and time.perf_counter() >= deadline:
                     return
                 action = int(pick(weights, total, self.stream))
                 weights[action] = 0.0

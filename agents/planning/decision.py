@@ -42,8 +42,14 @@ class Choice(NamedTuple):
     action: int
 
 
-def decide(tree: Tree, rule: DecisionRule, stream: Stream) -> Choice:
-    """The decision at the root. With nothing expanded it is uniformly random."""
+def decide(
+    tree: Tree, rule: DecisionRule, stream: Stream, sizes: NDArray[np.int64] | None = None
+) -> Choice:
+    """The decision at the root. With nothing expanded it is uniformly random.
+
+    Args:
+        sizes: [A] of the subtrees, where these are more than the tree shows.
+    """
     returns = tree.returns(
         rule.gamma, risk_averse=rule.risk_averse, value_everywhere=rule.value_everywhere
     )
@@ -52,8 +58,9 @@ def decide(tree: Tree, rule: DecisionRule, stream: Stream) -> Choice:
     policy = target_policy(q, rule.temperature)
     acting = policy
     if rule.subtree_temperature is not None:
-        sizes = np.where(policy > 0, tree.subtree_sizes() / rule.subtree_temperature, -np.inf)
-        acting = policy * softmax(sizes)
+        sizes = tree.subtree_sizes() if sizes is None else sizes
+        weights = np.where(policy > 0, sizes / rule.subtree_temperature, -np.inf)
+        acting = policy * softmax(weights)
     elif rule.zero_value != "uniform" and q.max() == 0.0:
         acting = (q == 0.0).astype(np.float64)
         if rule.zero_value == "longest":

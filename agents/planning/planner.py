@@ -111,6 +111,8 @@ class Planner(ABC):
 
     Attributes:
         seconds: what has been spent so far.
+        halted: set it (a simulator or an evaluator may) to have growing left after the node that is
+            being added.
     """
 
     def __init__(
@@ -126,6 +128,7 @@ class Planner(ABC):
         self.stream = stream_of(rng)
         self.actions = len(simulator.actions)
         self.seconds = Seconds()
+        self.halted = False
         self._lazy = evaluator if _is_lazy(evaluator) else None
         # what stands for a prior that is None
         self._blank = np.full(self.actions, 1 / self.actions if self._lazy is None else np.nan)
@@ -154,10 +157,8 @@ class Planner(ABC):
         limit = math.inf if budget.nodes is None else cached + budget.nodes
         if self.search.max_tree_size is not None:
             limit = min(limit, self.search.max_tree_size)
-        tree.nodes["flags"][:cached] &= ~np.uint8(SOLVED | PRUNED)
         tree.nodes["flags"][:cached] |= np.uint8(CACHED)
-        tree.nodes["solved_children"][:cached] = 0
-        self._grow(tree, limit, deadline)
+        self.grow(tree, limit, deadline)
         choice = decide(tree, self.rule, self.stream)
         depths = tree.depth[1:]
         statistics = Statistics(
@@ -171,9 +172,18 @@ class Planner(ABC):
         self.seconds.total += time.perf_counter() - started
         return Decision(*choice, statistics)
 
+    def grow(self, tree: Tree, limit: float, deadline: float = math.inf) -> None:
+        """Searches on: adds nodes until there are `limit`, `time.perf_counter` passes `deadline`,
+        nothing is left, or it is `halted`. The nodes that there are count as of earlier decisions.
+        """
+        tree.nodes["flags"][: tree.size] &= ~np.uint8(SOLVED | PRUNED)
+        tree.nodes["solved_children"][: tree.size] = 0
+        self.halted = False
+        self._grow(tree, limit, deadline)
+
     @abstractmethod
     def _grow(self, tree: Tree, limit: float, deadline: float) -> None:
-        """Adds nodes until there are `limit`, the clock passes `deadline`, or nothing is left."""
+        """As `grow`, which has made the nodes unsolved."""
 
     def state_dict(self) -> dict[str, Any]:
         """What the next decisions depend on, trees aside."""

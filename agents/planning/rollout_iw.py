@@ -73,7 +73,7 @@ class RolloutIW(Planner):
         at = -1  # the node whose state the simulator is in
         start = 0  # the node from which to walk
         in_simulator = in_evaluator = 0.0
-        while tree.size < limit and not (timed and clock() >= deadline):
+        while tree.size < limit and not (self.halted or (timed and clock() >= deadline)):
             target = select(
                 tree.nodes,
                 tree.child_table,
@@ -112,7 +112,8 @@ class RolloutIW(Planner):
                 in_simulator += between - before
                 in_evaluator += after - between
                 at = tree.size
-                goes_on = at + 1 < limit and not (timed and after >= deadline)
+                over = self.halted or (timed and after >= deadline)
+                goes_on = at + 1 < limit and not over
                 tree.reserve(len(atoms))
                 if novelty.hashed:
                     novelty.make_room(len(atoms))
