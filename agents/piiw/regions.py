@@ -112,6 +112,38 @@ class RegionTree:
     def snapshots(self) -> list[Any]:
         return self.root.snapshots
 
+    def whole(self) -> Tree:
+        """All regions as one tree, in which entries are nodes like others; to be looked at."""
+        whole = Tree(self.actions, capacity=self.size)
+        whole.size = self.size
+        numbers: dict[tuple[int, int], int] = {(id(self.regions[0]), 0): 0}
+        for region in self.regions:
+            tree, here = region.tree, id(region)
+            top = numbers[here, 0]
+            start = int(whole.nodes["depth"][top])
+            for n in range(tree.size):
+                if n:
+                    at = numbers[here, n] = len(whole.atoms)
+                elif top:
+                    whole.snapshots[top] = tree.snapshots[0]
+                    continue
+                else:
+                    at = 0
+                whole.nodes[at] = tree.nodes[n]
+                node = whole.nodes[at]
+                node["depth"] += start
+                whole.prior_table[at] = tree.prior_table[n]
+                if n:
+                    parent = numbers[here, int(tree.nodes["parent"][n])]
+                    node["parent"] = parent
+                    whole.child_table[parent, int(node["action"])] = at
+                if n in region.entries:
+                    numbers[id(region.entries[n]), 0] = at
+                whole.atoms.append(tree.atoms[n])
+                whole.snapshots.append(tree.snapshots[n])
+                whole.observations.append(tree.observations[n])
+        return whole
+
     def subtree_sizes(self) -> NDArray[np.int64]:
         """[A] nodes below the root that each action leads to, in all regions."""
         region = self.regions[0]

@@ -14,6 +14,8 @@ from sweep_runs import ROOT
 import agents
 
 FOLDERS = ("agents", "envs", "experiment", "plotting", "clusters", "benchmarks")
+#: Command lines among the agents' modules: nobody imports them.
+COMMANDS = [ROOT / "agents" / "piiw" / "plan.py"]
 FILES = sorted(
     [*ROOT.glob("*.py"), *(file for folder in FOLDERS for file in (ROOT / folder).rglob("*.py"))]
 )
@@ -47,7 +49,8 @@ def importing(files: list[Path], *packages: str) -> list[str]:
 
 def test_agents_and_envs_do_not_know_the_machinery() -> None:
     commands = ("main", "schedule", "combine")
-    assert importing(in_folder("agents", "envs"), "experiment", "plotting", *commands) == []
+    files = [file for file in in_folder("agents", "envs") if file not in COMMANDS]
+    assert importing(files, "experiment", "plotting", *commands) == []
 
 
 def test_environments_do_not_know_agents() -> None:
@@ -81,6 +84,8 @@ def test_plots_do_not_know_agents() -> None:
 
 def test_commands_do_not_import_one_another() -> None:
     commands = [file.stem for file in ROOT.glob("*.py")]
+    for file in COMMANDS:
+        commands.append(".".join(file.relative_to(ROOT).with_suffix("").parts))
     assert importing(in_folder(*FOLDERS), *commands) == []
 
 
