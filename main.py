@@ -51,7 +51,9 @@ def _not_nan(context: click.Context, parameter: click.Parameter, value: float) -
 
 
 @click.command(help=HELP, context_settings={"max_content_width": 100})
-@click.option("--env-json", type=click.Path(path_type=Path), help="Environment file. [required]")
+@click.option(
+    "--env-json", type=click.Path(path_type=Path), help="Environment file, or suite. [required]"
+)
 @click.option("--agent-json", type=click.Path(path_type=Path), help="Agent file. [required]")
 @click.option("--index", type=_NUMBER, help="Which run. [default: 0]")
 @click.option("--indices", help="Several, one after another, as in 0-35,72.")
@@ -146,11 +148,19 @@ def main(
             missing = "--env-json" if env_json is None else "--agent-json"
             raise click.UsageError(f"Missing option '{missing}'.")
         from experiment.sequence import Request, run_sequence
+        from experiment.signals import EXIT_SAVED
+        from experiment.suite import environment_files
 
-        request = Request(env_json, agent_json, index, indices, runs, where)
-        sys.exit(
-            run_sequence(request, save_dir, seed_offset, options, adopt=adopt, dry_run=dry_run)
-        )
+        code = 0
+        for environment in environment_files(env_json):
+            request = Request(environment, agent_json, index, indices, runs, where)
+            ended = run_sequence(
+                request, save_dir, seed_offset, options, adopt=adopt, dry_run=dry_run
+            )
+            code = max(code, ended)
+            if ended == EXIT_SAVED:
+                break
+        sys.exit(code)
     except SweepError as error:
         click.echo(f"error: {error}", err=True)
         sys.exit(error.exit_code)

@@ -13,7 +13,7 @@ HELP = """Finish a sweep: find the runs that have no record, and send those that
     CLUSTER     cluster file, as clusters/local.json
     EXECUTABLE  program that trains an index: main.py
     BASE_PATH   folder in which it is started; results/ lies there
-    ENV_JSON    environment file
+    ENV_JSON    environment file, or a suite that lists several
     SAVE_DIR    folder under results/
     AGENT_JSON  agent files, one or more
 

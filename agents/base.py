@@ -84,6 +84,9 @@ class Planner(Agent, Protocol):
     A planner reads the state that it plans from with `simulator.adopt(environment)`, and returns an
     entry of `simulator.actions`.
 
+    What training has cost, evaluations aside, a method `counts() -> Mapping[str, int]` may say:
+    interactions (nodes generated) and frames. Curves can then be drawn over these.
+
     Attributes:
         simulator: the one it was given.
     """
@@ -98,11 +101,6 @@ class Planner(Agent, Protocol):
         and evaluation have an environment each. As a run may be interrupted anywhere, only a
         reset may make a difference to what is planned.
         """
-        ...
-
-    def counts(self) -> Mapping[str, int]:
-        """What training has cost so far, evaluations aside: interactions (nodes generated) and
-        frames."""
         ...
 
 

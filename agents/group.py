@@ -154,8 +154,11 @@ class Planners(Ensemble):
         self._planners = list(agents)
 
     def counts(self, slot: int) -> Mapping[str, int]:
-        """As `Planner.counts`, of one slot."""
-        return self._planners[slot].counts()
+        """What training has cost so far, evaluations aside, if the planner's method `counts` says
+        it: interactions (nodes generated) and frames."""
+        counts: Callable[[], Mapping[str, int]] | None
+        counts = getattr(self._planners[slot], "counts", None)
+        return {} if counts is None else counts()
 
     def act_in(self, slot: int, environment: Problem) -> None:
         """As `Planner.act_in`, of one slot."""

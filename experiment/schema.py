@@ -15,6 +15,7 @@ import agents
 from envs.settings import EnvironmentSettings
 from experiment.draws import KINDS
 from experiment.scheduling.cluster import Cluster
+from experiment.suite import Suite
 from experiment.values import Hyperparameter, hyperparameters, takes_lists
 
 FOLDER = Path(__file__).resolve().parent.parent / "config" / "schema"
@@ -23,9 +24,10 @@ _FOR_READERS = {"$schema": {"type": "string"}, "$comment": {"type": ["string", "
 
 
 def schemas() -> dict[str, dict[str, Any]]:
-    """File name -> schema: of environment files, of cluster files, and of each agent's files."""
+    """File name -> schema: of environment files, suites, cluster files, and each agent's files."""
     files = {f"{name}.json": agent_schema(name) for name in agents.AGENTS}
     files["environment.json"] = plain_schema(EnvironmentSettings)
+    files["suite.json"] = plain_schema(Suite)
     files["cluster.json"] = plain_schema(Cluster)
     return files
 

@@ -190,6 +190,7 @@ class PlanningAgent(Generic[Settings]):
             self.planners[True].begin_episode()
 
     def counts(self) -> dict[str, int]:
+        """See `agents.base.Planner`."""
         interactions = int(self._totals["interactions"])
         return {
             "interactions": interactions,

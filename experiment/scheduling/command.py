@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import shutil
 import sys
@@ -24,6 +25,7 @@ from experiment.scheduling.status_command import show_status
 from experiment.scheduling.sweep import MOST_RUNS, Sweep, open_sweep
 from experiment.selection import parse_indices
 from experiment.signals import EXIT_SAVED
+from experiment.suite import environment_files
 from experiment.writers import require
 
 
@@ -69,9 +71,10 @@ class Command:
     def _open(self) -> list[Sweep]:
         request = self.request
         sweeps: dict[Path, Sweep] = {}
-        for file in request.agents:
+        pairs = itertools.product(environment_files(request.environment), request.agents)
+        for environment, file in pairs:
             sweep = open_sweep(
-                request.environment,
+                environment,
                 file,
                 request.save_dir,
                 self.wanted,
@@ -81,8 +84,8 @@ class Command:
             other = sweeps.setdefault(sweep.folder.path, sweep)
             if other is not sweep:
                 raise ConfigError(
-                    f"{file}: its results go to {sweep.folder.path}, as those of another agent "
-                    "file do; use another SAVE_DIR for it"
+                    f"{file} in {environment}: its results go to {sweep.folder.path}, as those of "
+                    "another file do; use another SAVE_DIR for it"
                 )
         return list(sweeps.values())
 

@@ -14,9 +14,11 @@ from experiment.configuration import build_experiment, check_environment
 from experiment.errors import ConfigError
 from experiment.files import read_json_object
 from experiment.schema import FOLDER, encode, schemas
+from experiment.suite import environment_files
 
 ENVIRONMENTS = sorted((ROOT / "config" / "environment").glob("*.json"))
 AGENTS = sorted((ROOT / "config" / "agent").glob("*.json"))
+SUITES = sorted((ROOT / "config" / "suite").glob("*.json"))
 CLUSTERS = sorted((ROOT / "clusters").glob("*.json"))
 
 
@@ -36,7 +38,9 @@ def test_a_schema_is_a_schema(name: str) -> None:
     jsonschema.Draft202012Validator.check_schema(schemas()[name])
 
 
-@pytest.mark.parametrize("path", [*ENVIRONMENTS, *AGENTS, *CLUSTERS], ids=lambda path: path.name)
+@pytest.mark.parametrize(
+    "path", [*ENVIRONMENTS, *SUITES, *AGENTS, *CLUSTERS], ids=lambda path: path.name
+)
 def test_a_shipped_file_names_the_schema_that_it_obeys(path: Path) -> None:
     content = json.loads(path.read_text(encoding="utf-8"))
     schema = (path.parent / content["$schema"]).resolve()
@@ -48,6 +52,11 @@ def test_a_shipped_file_names_the_schema_that_it_obeys(path: Path) -> None:
 def test_a_shipped_agent_file_spans_a_grid(path: Path) -> None:
     experiment = build_experiment(environment(), read_json_object(path), "-", str(path))
     assert experiment.grid.size >= 1
+
+
+@pytest.mark.parametrize("path", SUITES, ids=lambda path: path.name)
+def test_a_shipped_suite_lists_environment_files(path: Path) -> None:
+    assert {file.resolve() for file in environment_files(path)} <= set(ENVIRONMENTS)
 
 
 @pytest.mark.parametrize("path", ENVIRONMENTS, ids=lambda path: path.name)

@@ -180,7 +180,7 @@ def test_two_agent_files_of_one_folder_are_refused(sweep: SmallSweep, slurm: Stu
     sweep.write("other.json", {"agent_name": "linearAC", "parameters": {"decay": [0.1]}})
     sweep.agents = ["agent.json", "other.json"]
     assert re.search(
-        r"other\.json: its results go to \S+_linearAC, as those of another agent file do; "
+        r"other\.json: its results go to \S+_linearAC, as those of another file do; "
         "use another SAVE_DIR",
         sentence(sweep.schedule(), 2),
     )
