@@ -1,4 +1,4 @@
-"""piIW and piHIW in the loop: resumed to the bit, counted exactly, asking no more than they need."""
+"""piIW and piHIW in the loop: resumed to the bit, counted exactly, asking no more than needed."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from agents.base import AgentRefused, Transition
 from agents.planning.tree import PRUNED
 
 sys.path.append(str(Path(__file__).resolve().parents[1] / "experiment"))
-from left_runs import train  # noqa: E402 - lies beside the tests of runs
-from sweep_runs import build  # noqa: E402
+from left_runs import train
+from sweep_runs import build
 
 MAZE = "sweep/KeyDoorMaze0-v1"
 SMALL: dict[str, Any] = {

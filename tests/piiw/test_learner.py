@@ -125,5 +125,7 @@ def test_vectors_and_numbers_are_read_too() -> None:
 def test_what_it_cannot_read_is_refused() -> None:
     with pytest.raises(AgentRefused, match="needs a box or a discrete observation"):
         learner(Dict({}))
-    with pytest.raises(AgentRefused, match="pictures of 20 pixels a side or more, not .10, 10, 4"):
+    with pytest.raises(
+        AgentRefused, match=r"pictures of 20 pixels a side or more, not \[10, 10, 4\]"
+    ):
         learner(Box(0, 255, (10, 10, 4), np.uint8), encoder="mnih2013")
