@@ -148,13 +148,13 @@ class Rate(NamedTuple):
 
 def rate(case: Case, decisions: int, repeats: int) -> Rate:
     """The best of so many repeats, agent and bare simulator in turns."""
-    player = Player(case)
-    bare = Bare(player.file)
-    player.decide(3)  # compiles
     best_agent = best_bare = 0.0
     shares = (0.0, 0.0, 0.0)
     clock = time.process_time
+    bare = Bare(Player(case).file)
     for _ in range(repeats):
+        player = Player(case)  # the same decisions each time
+        player.decide(3)  # compiles
         player.searched.clear()
         seconds = player.agent.planners[True].seconds
         before = (seconds.simulator, seconds.evaluator, seconds.total)

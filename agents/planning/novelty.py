@@ -11,6 +11,9 @@ is novel by what was never seen), whole tuples instead of combinations (a state 
 state equal in all atoms was seen), and one table for each order of magnitude of the reward
 gathered on the way (Bandres, Bonet & Geffner 2018).
 
+An atom may be the value of a feature, feature * values + value: the table is then that of a least
+depth for each feature and value.
+
 A table forgets everything by counting its epoch up; entries of another epoch mean nothing.
 """
 
