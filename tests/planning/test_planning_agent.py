@@ -82,9 +82,16 @@ def test_the_corridor_is_solved_on_every_seed_with_20_nodes_a_decision() -> None
     assert all(13 <= steps < 200 for _, steps in episodes)
 
 
+def test_a_maze_of_width_2_is_solved_by_width_2_at_once() -> None:
+    # where the hero is and whether there is a key are two atoms: width 1 sees each alone
+    agent, environment, observation = agent_in(
+        "sweep/KeyDoorMaze0-v1", nodes=2000, width=2, features="basic"
+    )
+    assert play(agent, environment, observation) == (1.0, 21)
+
+
 @pytest.mark.parametrize("planner", ["iw", "breadth-first", "count-based", "random", "rollout-iw"])
-def test_every_planner_finds_a_door_within_its_horizon(planner: str) -> None:
-    # the key is there already, from where the door is 15 moves away: enough for width 2
+def test_every_planner_plays_within_its_budget(planner: str) -> None:
     agent, environment, observation = agent_in(
         "sweep/KeyDoorMaze0-v1", planner=planner, nodes=40, limit=30, max_depth=40
     )
