@@ -43,8 +43,8 @@ class Run:
         at = dict(zip(counts["timestep"], counts["interactions"], strict=True))
         ended = len(run["train_episode_steps"]) - run["last_episode_unfinished"]
         self.moves: list[int] = run["train_episode_steps"][:ended]
-        self.reached = [reward > 0 for reward in run["train_episode_rewards"][:ended]]
-        self.interactions = [at[end] for end in itertools.accumulate(self.moves)]
+        self.reached: list[bool] = [reward > 0 for reward in run["train_episode_rewards"][:ended]]
+        self.interactions: list[int] = [at[end] for end in itertools.accumulate(self.moves)]
 
     def until(self, fits: Callable[[int], bool], episodes: int = IN_A_ROW) -> int | None:
         """Interactions until so many episodes in a row fit; None: never."""
