@@ -157,6 +157,7 @@ class Episode:
         self.total = 0.0
         self._search: dict[str, Any] | None = None
         self._number = 0
+        self._nodes = 0
         self._wanted: int | None = None
         self._decision: Decision | None = None
         self._guide: NDArray[np.float64] | None = None
@@ -222,10 +223,9 @@ class Episode:
         if self._video:
             self._film(environment.render(), None)
         end = "terminated" if over and terminated else "truncated" if over else "left"
-        nodes = self._nodes
-        click.echo(f"{self._number} decisions, {nodes} nodes, return {self.total:g} ({end})")
-
-    _nodes = 0
+        click.echo(
+            f"decisions: {self._number}, nodes: {self._nodes}, return: {self.total:g} ({end})"
+        )
 
     def _see(self, tree: Any, decision: Decision) -> None:
         """What the agent decided, before its tree is cut."""

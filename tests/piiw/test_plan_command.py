@@ -44,7 +44,7 @@ def test_an_episode_is_planned_to_its_end() -> None:
     assert int(lines[-1].split()[0]) == len(lines) - 1
     assert sum(float(line.split()[2]) for line in lines) == 1
     nodes = sum(int(line.split()[3]) for line in lines)
-    assert last == f"{len(lines)} decisions, {nodes} nodes, return 1 (terminated)"
+    assert last == f"decisions: {len(lines)}, nodes: {nodes}, return: 1 (terminated)"
     assert plan("--env-json", CORRIDOR, "--budget", 30, "--seed", 3).stdout == result.stdout
 
 
