@@ -71,8 +71,8 @@ class Command:
     def _open(self) -> list[Sweep]:
         request = self.request
         sweeps: dict[Path, Sweep] = {}
-        pairs = itertools.product(environment_files(request.environment), request.agents)
-        for environment, file in pairs:
+        environments = list(environment_files(request.environment))
+        for environment, file in itertools.product(environments, request.agents):
             sweep = open_sweep(
                 environment,
                 file,
@@ -83,9 +83,10 @@ class Command:
             )
             other = sweeps.setdefault(sweep.folder.path, sweep)
             if other is not sweep:
+                pair = f"{file} in {environment}" if len(environments) > 1 else file
                 raise ConfigError(
-                    f"{file} in {environment}: its results go to {sweep.folder.path}, as those of "
-                    "another file do; use another SAVE_DIR for it"
+                    f"{pair}: its results go to {sweep.folder.path}, as those of another file do; "
+                    "use another SAVE_DIR for it"
                 )
         return list(sweeps.values())
 

@@ -23,6 +23,11 @@ def finish(sweep: SmallSweep, *indices: int) -> None:
     """Records of these, as if the jobs had run: it is asked only whether they are whole."""
     folder = sweep.results
     for index in indices:
-        seal = b',"seal":{"setting":0,"run":[9,20],"xxh3":"0123456789abcdef"}}\n'
+        run = (
+            b'{"run_number":0,"index":%d,"setting_id":"0123456789abcdef","random_seed":0,'
+            b'"status":"completed"}' % index
+        )
+        end = 9 + len(run)
+        seal = b',"seal":{"setting":0,"run":[9,%d],"xxh3":"0123456789abcdef"}}\n' % end
         path = folder / f"{folder.name}_data_{index}.json"
-        path.write_bytes(b"{" * 9 + b"x" * 11 + b"]}}" + seal)
+        path.write_bytes(b"{" * 9 + run + b"]}}" + seal)
