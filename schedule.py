@@ -75,7 +75,7 @@ _PATH = click.Path(path_type=Path)
     default=10.0,
     show_default=True,
     metavar="M",
-    help="After which a pilot is saved; its runs go on later.",
+    help="Of training, after which a pilot is saved; its runs go on later.",
 )
 @click.option("--usage", is_flag=True, help="Asked for, used, and what to ask for next.")
 @click.option(

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from envs.own.base import OwnEnvironment
+from envs.own.base import SteppedAtOnce
 from envs.wrappers import Problem
 
 #: A smaller group is faster one by one.
@@ -72,11 +72,7 @@ def in_lockstep(problems: Sequence[Problem], *, looked_into: bool = False) -> Lo
 
 def _steps_many(problem: Problem) -> bool:
     simulator = problem.env  # a wrapper in between is not known here
-    return (
-        isinstance(simulator, OwnEnvironment)
-        and simulator.steps_many
-        and simulator.render_mode is None
-    )
+    return isinstance(simulator, SteppedAtOnce) and simulator.render_mode is None
 
 
 class _Group:
@@ -134,7 +130,7 @@ class OneByOne(_Group):
 
 
 class AtOnce(_Group):
-    """Environments with `OwnEnvironment.step_many`, their states in one array. See `Lockstep`.
+    """Environments that are `SteppedAtOnce`, their states in one array. See `Lockstep`.
 
     What happens once an episode (resets, their random numbers, start states) is left to each
     environment itself.

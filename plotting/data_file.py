@@ -69,36 +69,8 @@ class _RewardFields(msgspec.Struct):
     metrics: _Metrics
 
 
-class Measured(msgspec.Struct, frozen=True):
-    """The series of a run as its record has them."""
-
-    train_episode_rewards: list[float]
-    train_episode_steps: list[int]
-    last_episode_unfinished: bool = False
-    eval_episode_rewards: list[list[float]] = []
-    timesteps_at_eval: list[int] = []
-    metrics: dict[str, Series] = {}
-    train_time: float = 0.0
-
-
 class _CountFields(msgspec.Struct):
     counts: dict[str, list[int]] = {}
-
-
-class _TimeFields(msgspec.Struct):
-    train_time: float = 0.0
-
-
-class Machine(msgspec.Struct, frozen=True, order=True):
-    """What a run was trained on, and with how many others in its process."""
-
-    cpu: str = "an unknown processor"
-    device: str = "cpu"
-    batch_size: int = 1
-
-
-class _MachineFields(msgspec.Struct):
-    provenance: Machine = Machine()
 
 
 class _AllFields(_TrainFields, kw_only=True):
@@ -189,7 +161,7 @@ class Experiment:
 def read_experiment(path: Path) -> Experiment:
     """The experiment in `path`: a data.json, or the folder that holds one."""
     path = _locate(path)
-    tree = _decode(_map(path), _DataFile, str(path))
+    tree = decode(_map(path), _DataFile, str(path))
     settings = tuple(
         sorted(
             (_setting(path, name, setting) for name, setting in tree.experiment_data.items()),
@@ -199,7 +171,7 @@ def read_experiment(path: Path) -> Experiment:
     runs = [run for setting in settings for run in setting.runs]
     if not runs:
         raise BadInput(f"{path} holds no runs: run the experiment and combine its folder again")
-    configuration = _decode(tree.experiment, _Configuration, str(path))
+    configuration = decode(tree.experiment, _Configuration, str(path))
     agent = configuration.agent
     return Experiment(
         path,
@@ -209,7 +181,7 @@ def read_experiment(path: Path) -> Experiment:
         max(run.total_timesteps for run in runs),
         frozenset(run.number for run in runs),
         (*((name,) for name in agent.parameters), *map(tuple, agent.zip)),
-        _decode(tree.experiment, dict[str, dict[str, Any]], str(path)),
+        decode(tree.experiment, dict[str, dict[str, Any]], str(path)),
     )
 
 
@@ -237,7 +209,7 @@ def on_axis(experiment: Experiment, axis: str) -> Experiment:
 
 def _counts(run: Run, axis: str) -> tuple[list[int], list[int]]:
     """(timesteps, what had been counted by then), from 0 to the end of the run."""
-    counts = _decode(run.content, _CountFields, run.where).counts
+    counts = decode(run.content, _CountFields, run.where).counts
     if axis not in counts or not counts["timestep"]:
         known = ", ".join(sorted(counts.keys() - {"timestep"})) or "nothing but timesteps"
         raise BadInput(f"{run.where} did not count {axis}: it counted {known}")
@@ -278,7 +250,7 @@ def _map(path: Path) -> mmap.mmap:
 _T = TypeVar("_T")
 
 
-def _decode(content: mmap.mmap | msgspec.Raw, fields: type[_T], where: str) -> _T:
+def decode(content: mmap.mmap | msgspec.Raw, fields: type[_T], where: str) -> _T:
     try:
         # not strict, since a record spells out what JSON has no number for: "nan", "inf"
         return msgspec.json.decode(content, type=fields, strict=False)
@@ -301,7 +273,7 @@ def _setting(path: Path, name: str, setting: _Setting) -> Setting:
 
 
 def _run(where: str, content: msgspec.Raw) -> Run:
-    head = _decode(content, _Head, where)
+    head = decode(content, _Head, where)
     if head.total_timesteps < 1:
         raise BadInput(f"{where}, run {head.run_number} has {head.total_timesteps} timesteps")
     ended = _entries(head.train_episode_steps) - head.last_episode_unfinished
@@ -333,18 +305,18 @@ def read_curve(run: Run, kind: Kind, total_timesteps: int, bins: int) -> Curve:
     """The curve of a run that has one of this kind, on an axis of `total_timesteps` (or what else
     the run's axis counts)."""
     if kind == "train":
-        train = _decode(run.content, _TrainFields, run.where)
+        train = decode(run.content, _TrainFields, run.where)
         return _train_curve(run, train, total_timesteps, bins)
     if kind == "eval":
-        evaluation = _decode(run.content, _EvalFields, run.where)
+        evaluation = decode(run.content, _EvalFields, run.where)
         return _eval_curve(run, evaluation, total_timesteps)
-    metrics = _decode(run.content, _RewardFields, run.where).metrics
+    metrics = decode(run.content, _RewardFields, run.where).metrics
     return _reward_curve(run, metrics, total_timesteps)
 
 
 def read_curves(run: Run, total_timesteps: int, bins: int) -> dict[Kind, Curve]:
     """All curves that a run has, decoded at once."""
-    fields = _decode(run.content, _AllFields, run.where)
+    fields = decode(run.content, _AllFields, run.where)
     curves: dict[Kind, Curve] = {}
     if "eval" in run.kinds:
         curves["eval"] = _eval_curve(run, fields, total_timesteps)
@@ -389,21 +361,6 @@ def _reward_curve(run: Run, metrics: _Metrics, total_timesteps: int) -> Curve:
     _same_length(run, "metrics.mean_reward.value", series.value, series.timestep)
     at = _placed(run, _increasing(run, series.timestep))
     return point_curve(at, series.value, total_timesteps)
-
-
-def read_measured(run: Run) -> Measured:
-    """All series of a run."""
-    return _decode(run.content, Measured, run.where)
-
-
-def read_train_time(run: Run) -> float:
-    """Seconds that training took, without evaluations."""
-    return _decode(run.content, _TimeFields, run.where).train_time
-
-
-def read_machine(run: Run) -> Machine:
-    """From the run's provenance."""
-    return _decode(run.content, _MachineFields, run.where).provenance
 
 
 def _same_length(run: Run, name: str, values: list[Any], positions: list[int]) -> None:

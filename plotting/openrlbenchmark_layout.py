@@ -14,7 +14,8 @@ from itertools import accumulate
 from typing import Any
 
 from plotting.chosen import Chosen
-from plotting.data_file import Measured, Run, read_measured
+from plotting.data_file import Run
+from plotting.run_facts import Measured, read_measured
 from plotting.tables import as_csv
 
 ENTITY, PROJECT = "local", "rl-sweep"

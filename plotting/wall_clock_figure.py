@@ -11,10 +11,11 @@ from plotting.curve_caption import general_note, left_out
 from plotting.curve_summary import Summary
 from plotting.curve_summary import summarize as summarize_curve
 from plotting.curves import stack
-from plotting.data_file import BadInput, Experiment, Machine, read_machine, read_train_time
+from plotting.data_file import BadInput, Experiment
 from plotting.inference import in_words, interval
 from plotting.kinds import Kind, statistic
 from plotting.metric import Metric
+from plotting.run_facts import Machine, read_machine, read_train_time
 from plotting.phrases import chosen_by, count, setting
 from plotting.tables import as_csv
 

@@ -116,7 +116,7 @@ class PiIWAgent(PlanningAgent[Settings]):
         self._rewards.append(transition.reward)
         over = transition.terminated or transition.truncated
         if self.settings.replay_add == "step":
-            self.learner.replay.add(*self._episode[-1], 0.0)
+            self.learner.replay.add(*self._episode.pop(), 0.0)
         if over:
             self._end_episode(transition)
         used = self.learner.update()

@@ -15,7 +15,7 @@ from gymnasium.spaces import Box, Discrete
 from numpy.typing import NDArray
 
 from envs.drawing import BLUE, GREEN, Canvas
-from envs.own.base import Moved, OwnEnvironment, State, States
+from envs.own.base import Moved, SteppedAtOnce, State, States
 
 GRAVITY = 9.8  # m/s²
 DT = 0.2  # s
@@ -91,7 +91,7 @@ def _wrapped_many(angles: NDArray[np.float64]) -> NDArray[np.float64]:
     return angles
 
 
-class _Acrobot(OwnEnvironment):
+class _Acrobot(SteppedAtOnce):
     """Observation float32 [θ1, θ2, ω1, ω2]; -1 a step, 0 when the tip is one link above the hinge.
 
     θ1 is measured from hanging, θ2 from the direction of the first link; both in [-π, π].
@@ -103,7 +103,6 @@ class _Acrobot(OwnEnvironment):
         "omega1": (-MAX_SPEED_1, MAX_SPEED_1),
         "omega2": (-MAX_SPEED_2, MAX_SPEED_2),
     }
-    steps_many: ClassVar = True
     draws_in_step: ClassVar = False
     picture: ClassVar = ((-2.2, -2.2), (2.2, 2.2))
 

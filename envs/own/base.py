@@ -26,9 +26,7 @@ class OwnEnvironment(gymnasium.Env[Any, Any], ABC):
     The dynamics are written with +, -, *, /, min, max, sqrt, sin and cos of Python floats, which
     is faster than NumPy on single numbers, and equal to it to the last bit.
 
-    A subclass has ``step``, and ``_start_state``, ``_observation`` and ``_draw`` below. One with
-    ``steps_many`` also has ``step_many``, the same in NumPy for many environments at once; its
-    observation is its state.
+    A subclass has ``step``, and ``_start_state``, ``_observation`` and ``_draw`` below.
     """
 
     metadata: dict[str, Any] = {"render_modes": ["human", "rgb_array"], "render_fps": 30}  # noqa: RUF012
@@ -36,7 +34,6 @@ class OwnEnvironment(gymnasium.Env[Any, Any], ABC):
     """A continuous action is clipped in ``step``: no wrapper need do it."""
     state_bounds: ClassVar[dict[str, tuple[float, float]]] = {}
     """Name -> (low, high) of each entry of a start state; empty: the start cannot be chosen."""
-    steps_many: ClassVar[bool] = False
     draws_in_step: ClassVar[bool] = True
     """A step draws random numbers, or may."""
     few_states: ClassVar[bool] = False
@@ -97,16 +94,6 @@ class OwnEnvironment(gymnasium.Env[Any, Any], ABC):
                 raise ValueError(f"{name} = {value} is outside [{low:g}, {high:g}]")
         return tuple(float(value) for value in values)
 
-    @classmethod
-    def step_many(cls, states: States, actions: NDArray[Any]) -> Moved:
-        """One step of M environments, each with the bits that ``step`` gives it.
-
-        Args:
-            states: left as they are.
-            actions: [M, 1] where they are continuous, else [M].
-        """
-        raise NotImplementedError
-
     def save(self) -> dict[str, Any]:
         """Everything that decides the future, as plain picklable data."""
         return {"state": self._state, "generator": generator_state(self._np_random)}
@@ -145,3 +132,17 @@ class OwnEnvironment(gymnasium.Env[Any, Any], ABC):
     @abstractmethod
     def _draw(self, canvas: Canvas) -> None:
         """Draws ``_state``."""
+
+
+class SteppedAtOnce(OwnEnvironment):
+    """One whose observation is its state, and whose step NumPy can do for many at once."""
+
+    @classmethod
+    @abstractmethod
+    def step_many(cls, states: States, actions: NDArray[Any]) -> Moved:
+        """One step of M environments, each with the bits that ``step`` gives it.
+
+        Args:
+            states: left as they are.
+            actions: [M, 1] where they are continuous, else [M].
+        """

@@ -14,7 +14,7 @@ from gymnasium.spaces import Box, Discrete
 from numpy.typing import NDArray
 
 from envs.drawing import GREEN, Canvas
-from envs.own.base import Moved, OwnEnvironment, State, States
+from envs.own.base import Moved, SteppedAtOnce, State, States
 
 MIN_POSITION, MAX_POSITION = -1.2, 0.6
 MAX_SPEED = 0.07
@@ -24,14 +24,13 @@ FORCE = 0.001  # of a discrete action
 _FORCES = (-FORCE, 0.0, FORCE)
 
 
-class _MountainCar(OwnEnvironment):
+class _MountainCar(SteppedAtOnce):
     """Observation float32 [position, velocity]; terminates at the goal, on the right slope."""
 
     state_bounds: ClassVar = {
         "position": (MIN_POSITION, MAX_POSITION),
         "velocity": (-MAX_SPEED, MAX_SPEED),
     }
-    steps_many: ClassVar = True
     draws_in_step: ClassVar = False
     picture: ClassVar = ((MIN_POSITION, -0.2), (MAX_POSITION, 1.4))
     goal: ClassVar[float]

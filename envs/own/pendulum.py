@@ -15,7 +15,7 @@ from gymnasium.spaces import Box, Discrete
 from numpy.typing import NDArray
 
 from envs.drawing import BLUE, Canvas
-from envs.own.base import Moved, OwnEnvironment, State, States
+from envs.own.base import Moved, SteppedAtOnce, State, States
 
 GRAVITY = 10.0  # m/s²
 MASS = 1.0  # kg
@@ -30,11 +30,10 @@ _TURN = 2 * pi
 _TORQUES = (-MAX_TORQUE, 0.0, MAX_TORQUE)
 
 
-class _Pendulum(OwnEnvironment):
+class _Pendulum(SteppedAtOnce):
     """Observation float32 [θ, ω], θ in [-π, π) from upright, ω in ±8 rad/s; reward cos θ."""
 
     state_bounds: ClassVar = {"theta": (-pi, pi), "omega": (-MAX_SPEED, MAX_SPEED)}
-    steps_many: ClassVar = True
     draws_in_step: ClassVar = False
     picture: ClassVar = ((-1.3, -1.3), (1.3, 1.3))
 

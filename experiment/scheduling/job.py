@@ -43,6 +43,8 @@ from experiment.scheduling.submission import Submission
 from experiment.scheduling.task_log import TaskLog
 from experiment.signals import EXIT_SAVED
 
+#: How long a pilot waits for training to begin: compiling on a busy node takes its time.
+_COLD_START_SECONDS = 300.0
 Watcher = Callable[[Event | Progressed], None]
 
 
@@ -111,7 +113,7 @@ def run_task(sent: Submission, task: int, watcher: Watcher = lambda event: None)
 
         launcher, groups = prepare(sent, task, failed)
         chunk = sent.chunk_of(task)
-        stop_at, stop_why = _end_of_time(sent, began, chunk.seconds)
+        stop_at, stop_why = _end_of_time(sent, began, chunk.seconds, launcher.tells)
         pool = Pool(
             launcher,
             groups,
@@ -123,6 +125,7 @@ def run_task(sent: Submission, task: int, watcher: Watcher = lambda event: None)
             run_seconds=chunk.run_seconds,
             stop_at=stop_at,
             stop_why=stop_why,
+            training_seconds=sent.leave_after,
             attempts=sent.cluster.retry.attempts,
         )
         pool.run()
@@ -142,11 +145,14 @@ def _set_threads(cluster: Cluster) -> None:
     processor.settle()
 
 
-def _end_of_time(sent: Submission, began: float, seconds: int | None) -> tuple[float | None, str]:
+def _end_of_time(
+    sent: Submission, began: float, seconds: int | None, tells: bool
+) -> tuple[float | None, str]:
     """When a job asks its runs to save, by the monotonic clock, and why it then says that it left.
 
     Args:
         seconds: that it may take.
+        tells: whether it will hear when its runs train.
     """
     limits = [] if seconds is None else [began + seconds]
     # the scheduler's own word counts from before the job's setup
@@ -154,8 +160,9 @@ def _end_of_time(sent: Submission, began: float, seconds: int | None) -> tuple[f
     if end.isdecimal():
         limits.append(time.monotonic() + int(end) - time.time())
     limits = [limit - sent.cluster.save_before for limit in limits]
-    if sent.leave_after is not None:  # counted from now, when all is imported
-        return min([time.monotonic() + sent.leave_after, *limits]), PILOT_OVER
+    if sent.leave_after is not None:
+        first = _COLD_START_SECONDS if tells else 0.0
+        return min([time.monotonic() + first + sent.leave_after, *limits]), PILOT_OVER
     return min(limits, default=None), "time limit"
 
 

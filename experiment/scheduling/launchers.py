@@ -59,6 +59,8 @@ class Fork:
         warm_up: loads what training an index needs that nothing has loaded yet.
     """
 
+    tells = True
+
     def __init__(
         self,
         work: Callable[[Sequence[int]], int],
@@ -229,6 +231,8 @@ class Growth:
 
 class Command:
     """Processes of any program that takes main.py's options."""
+
+    tells = False
 
     def __init__(self, submission: Submission, devices: Devices) -> None:
         self._submission, self._devices = submission, devices

@@ -31,7 +31,13 @@ _LONGEST_LINE = 65536
 
 
 class Launcher(Protocol):
-    """Starts processes."""
+    """Starts processes.
+
+    Attributes:
+        tells: whether they tell how far they are.
+    """
+
+    tells: bool
 
     def start(self, group: Sequence[int], slot: int, output: int, status: int) -> int:
         """Starts the runs of `group` in a new process; returns its pid.
@@ -132,6 +138,7 @@ class Pool:
         run_seconds: float | None = None,
         stop_at: float | None = None,
         stop_why: str = "time limit",
+        training_seconds: float | None = None,
         attempts: int = 3,
     ) -> None:
         """
@@ -142,6 +149,7 @@ class Pool:
             run_seconds: after which a group is stopped.
             stop_at: (`time.monotonic`) when the pool asks everything to save and leave.
             stop_why: what `stopped_by` is then.
+            training_seconds: after which it asks the same, from when every process trains.
             attempts: how often a group is started whose process is killed.
         """
         self.launcher, self.slots = launcher, slots
@@ -154,6 +162,7 @@ class Pool:
         self._run_seconds = math.inf if run_seconds is None else run_seconds
         self._stop_at = math.inf if stop_at is None else stop_at
         self._stop_why, self._attempts = stop_why, attempts
+        self._training_seconds = training_seconds
         self._starts: Counter[tuple[int, ...]] = Counter()
         self._selector = selectors.DefaultSelector()
 
@@ -340,6 +349,9 @@ class Pool:
 
     def _look_at_the_clock(self) -> None:
         now = time.monotonic()
+        if self._training_seconds is not None and self._all_train():
+            self._stop_at = min(self._stop_at, now + self._training_seconds)
+            self._training_seconds = None
         if self.stopped_by is None:
             late = self._stop_why if now >= self._stop_at else None
             self.stopped_by = self._signals.first or late
@@ -352,6 +364,10 @@ class Pool:
             elif child.kill_at is not None and now >= child.kill_at:
                 child.kill_at = math.inf
                 _signal(child.pid, signal.SIGKILL)
+
+    def _all_train(self) -> bool:
+        lasts = [child.last for child in self.children.values()]
+        return bool(lasts) and all(last.timestep > last.start for last in lasts)
 
     def _patience(self) -> float | None:
         """Seconds until something has to be looked at without being woken."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from abc import abstractmethod
 from collections.abc import Sequence
 from typing import Any
 
@@ -50,13 +51,13 @@ class Soft(Textbook):
     def learned(self) -> dict[tuple[str, str], Tensor]:
         return {**super().learned(), ("temperature", "log_alpha"): self.log_alpha.data[None]}
 
+    @abstractmethod
     def next_value(self, s: Tensor, noise: list[Tensor]) -> tuple[Tensor, Tensor]:
         """min_k Q_Tk and ln π at the next states."""
-        raise NotImplementedError
 
+    @abstractmethod
     def actor_loss(self, s: Tensor, noise: list[Tensor], alpha: Tensor) -> tuple[Tensor, Tensor]:
         """L_π, and ln π at each state."""
-        raise NotImplementedError
 
 
 class Continuous(Soft, VectorTextbook):

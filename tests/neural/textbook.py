@@ -24,7 +24,7 @@ STATE, ACTION, CHOICES, UNITS = 3, 2, 3, 12
 MEMBERS = (0, 1, 2)
 
 
-class Textbook:
+class Textbook(ABC):
     """One member's networks and optimizers; a subclass writes down the losses.
 
     Attributes:
@@ -44,9 +44,9 @@ class Textbook:
             (self.actor,) = self.nets(state["actor"]["values"], STATE, self.outputs)
             self.actor_adam = self.adam(self.actor, settings.actor_step_size)
 
+    @abstractmethod
     def update(self, batch: Sequence[Tensor], noise: list[Tensor]) -> None:
         """One gradient step on s [B, I], a [B, A], r [B], s' [B, I], c [B]."""
-        raise NotImplementedError
 
     def learned(self) -> dict[tuple[str, str], Tensor]:
         """What is learned, by where an agent's state has it."""

@@ -44,16 +44,6 @@ BEST = SETTINGS.index({"lr": 0.1, "trace": 0.9, "kind": "b"})
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        found = playwright.chromium.launch(
-            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"]
-        )
-        yield found
-        found.close()
-
-
-@pytest.fixture(scope="module")
 def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A report of 12 settings x 4 seeds, and of another experiment."""
     folder = tmp_path_factory.mktemp("report")

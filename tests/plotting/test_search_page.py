@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import pytest
 from playwright.sync_api import Browser, Locator, Page, sync_playwright
 from search_data import bare, search
+from search_tab import settled, drawn, selected, number, press, centre, pixels, until, set_range
 
 from plotting.search_view.layout import level_heights, tidy
 from plotting.search_view.page import ASSETS
@@ -33,16 +34,6 @@ def made(content: dict[str, Any]) -> Search:
 
 RECORD = made(search(COUNT) | {"chosen": 1})
 CHILDREN = RECORD.children()
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        found = playwright.chromium.launch(
-            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"]
-        )
-        yield found
-        found.close()
 
 
 @pytest.fixture(scope="module")
@@ -85,56 +76,6 @@ def page(tab: Tab, file: Path) -> Iterator[Page]:
     yield found
     assert complaints == []
     assert [url for url in asked if not url.startswith(("data:", "blob:"))] == [file.as_uri()]
-
-
-def settled(page: Page) -> None:
-    """Two frames later everything is painted."""
-    page.evaluate("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
-
-
-def drawn(page: Page) -> int:
-    settled(page)
-    return int(page.locator("#tree").get_attribute("data-drawn") or -1)
-
-
-def selected(page: Page) -> Locator:
-    return page.locator("[role=treeitem][aria-selected=true]")
-
-
-def number(page: Page) -> int:
-    return int((selected(page).get_attribute("id") or "").removeprefix("node-"))
-
-
-def press(page: Page, *keys: str) -> None:
-    page.locator("#tree").focus()
-    for key in keys:
-        page.keyboard.press(key)
-
-
-def centre(page: Page) -> tuple[float, float]:
-    """Where the selected node is on the screen."""
-    settled(page)
-    box = selected(page).bounding_box()
-    assert box is not None
-    return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
-
-
-def pixels(page: Page) -> str:
-    settled(page)
-    found: str = page.evaluate("document.querySelector('#canvas').toDataURL()")
-    return found
-
-
-def until(holds: Callable[[], bool]) -> None:
-    """The page allows no evaluation of text, which Playwright's own waiting needs."""
-    end = time.monotonic() + 60
-    while not holds():
-        assert time.monotonic() < end
-        time.sleep(0.02)
-
-
-def set_range(page: Page, name: str, value: int) -> None:
-    page.locator(f"#{name}").fill(str(value))
 
 
 def below(node: int) -> list[int]:

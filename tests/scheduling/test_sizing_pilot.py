@@ -101,7 +101,7 @@ def test_two_runs_are_trained_and_their_records_count(short: tuple[Call, str]) -
 
 def test_the_rest_is_sized_in_plain_words(short: tuple[Call, str]) -> None:
     _, said = short
-    assert "pilot, 10 minutes at most:" in said
+    assert "pilot, 10 minutes of training:" in said
     assert "the next request, for the 4 missing runs" in said
     assert re.search(r"time: 0:00:\d\d for a run at .* steps/s \(2 measured\)", said)
     assert re.search(r"cores: a run keeps \d\.\d\d of 1 busy", said)
