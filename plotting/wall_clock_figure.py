@@ -15,8 +15,8 @@ from plotting.data_file import BadInput, Experiment
 from plotting.inference import in_words, interval
 from plotting.kinds import Kind, statistic
 from plotting.metric import Metric
-from plotting.run_facts import Machine, read_machine, read_train_time
 from plotting.phrases import chosen_by, count, setting
+from plotting.run_facts import Machine, read_machine, read_train_time
 from plotting.tables import as_csv
 
 if TYPE_CHECKING:

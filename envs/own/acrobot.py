@@ -15,7 +15,7 @@ from gymnasium.spaces import Box, Discrete
 from numpy.typing import NDArray
 
 from envs.drawing import BLUE, GREEN, Canvas
-from envs.own.base import Moved, SteppedAtOnce, State, States
+from envs.own.base import Moved, State, States, SteppedAtOnce
 
 GRAVITY = 9.8  # m/s²
 DT = 0.2  # s

@@ -14,7 +14,7 @@ from gymnasium.spaces import Box, Discrete
 from numpy.typing import NDArray
 
 from envs.drawing import GREEN, Canvas
-from envs.own.base import Moved, SteppedAtOnce, State, States
+from envs.own.base import Moved, State, States, SteppedAtOnce
 
 MIN_POSITION, MAX_POSITION = -1.2, 0.6
 MAX_SPEED = 0.07

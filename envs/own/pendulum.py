@@ -15,7 +15,7 @@ from gymnasium.spaces import Box, Discrete
 from numpy.typing import NDArray
 
 from envs.drawing import BLUE, Canvas
-from envs.own.base import Moved, SteppedAtOnce, State, States
+from envs.own.base import Moved, State, States, SteppedAtOnce
 
 GRAVITY = 10.0  # m/s²
 MASS = 1.0  # kg

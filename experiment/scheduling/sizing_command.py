@@ -75,7 +75,12 @@ class SizingCommand(Command):
             print("nothing is there to try; --usage tells what was used")
             return self._verdict()
         for plan in plans.values():
-            print(f"pilot, {trial.minutes:g} minutes of training:", *plan.lines(), sep="\n", flush=True)
+            print(
+                f"pilot, {trial.minutes:g} minutes of training:",
+                *plan.lines(),
+                sep="\n",
+                flush=True,
+            )
         if plans and not self._agreed("go on?"):
             return 1
         self._hand_over(list(plans.values()))

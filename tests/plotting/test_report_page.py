@@ -5,15 +5,15 @@ from __future__ import annotations
 import csv
 import io
 import math
-import shutil
 import threading
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
+from chromium import IN_CHROMIUM
 from learning_curve_data import Tree, flat_run, make_run, make_tree, write_tree
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 from report_folder import ReportFolder
 from sensitivity_data import grid, sweep
 
@@ -22,11 +22,7 @@ from plotting.html_report.page import page as html
 from plotting.html_report.server import PageServer, Watch
 from plotting.html_report.sources import open_source
 
-CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
-pytestmark = [
-    pytest.mark.skipif(CHROMIUM is None, reason="no chromium here; apt-get install chromium"),
-    pytest.mark.xdist_group("browser"),
-]
+pytestmark = IN_CHROMIUM
 LRS, TRACES, KINDS = [0.01, 0.1, 1.0], [0.0, 0.9], ["a", "b"]
 SETTINGS = grid({"lr": LRS, "trace": TRACES, "kind": KINDS})
 SEEDS = 4

@@ -4,27 +4,22 @@ from __future__ import annotations
 
 import json
 import random
-import shutil
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, sync_playwright
+from chromium import IN_CHROMIUM
+from playwright.sync_api import Browser, Page
 from search_data import bare, search
-from search_tab import settled, drawn, selected, number, press, centre, pixels, until, set_range
+from search_tab import centre, drawn, number, pixels, press, selected, set_range, settled, until
 
 from plotting.search_view.layout import level_heights, tidy
 from plotting.search_view.page import ASSETS
 from plotting.search_view.page import page as html
 from plotting.search_view.record import Search, encoded, parse
 
-CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
-pytestmark = [
-    pytest.mark.skipif(CHROMIUM is None, reason="no chromium here; apt-get install chromium"),
-    pytest.mark.xdist_group("browser"),
-]
+pytestmark = IN_CHROMIUM
 COUNT = 60
 
 
