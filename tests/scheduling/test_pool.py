@@ -25,6 +25,8 @@ pytestmark = [
 class Shell:
     """Starts a line of shell, with the group as its arguments."""
 
+    tells = True
+
     def __init__(self, line: str) -> None:
         self.line = line
         self.slots: list[int] = []
@@ -78,6 +80,24 @@ def test_what_a_process_tells_of_itself_is_heard() -> None:
     )
     assert changes == [0, 40]
     assert (ended.timesteps, ended.gpu_memory) == (60, 7)
+
+
+def test_seconds_of_training_count_from_when_the_slowest_trains() -> None:
+    told = '{"timestep":1,"total":10}'
+    launcher = Shell(f"sleep 0.$1; echo '{told}' >&$STATUS; exec sleep 20")
+    began = time.monotonic()
+    made, _ = pooled(launcher, [[0], [6]], 2, training_seconds=0.3, stop_why="enough")
+    assert time.monotonic() - began >= 0.6 + 0.3
+    assert (made.stopped_by, made.unfinished, made.endings) == ("enough", 2, {"saved": 2})
+
+
+def test_a_process_that_never_trains_is_left_at_the_end_of_time() -> None:
+    told = """'{"timestep":'$1',"total":10,"start":5}'"""
+    launcher = Shell(f"echo {told} >&$STATUS; exec sleep 20")
+    began = time.monotonic()
+    made, _ = pooled(launcher, [[6], [5]], 2, training_seconds=0.0, stop_at=began + 0.5)
+    assert time.monotonic() - began >= 0.5
+    assert (made.stopped_by, made.unfinished, made.endings) == ("time limit", 2, {"saved": 2})
 
 
 def test_descendants_that_go_on_do_not_hold_the_job_up() -> None:
