@@ -2,26 +2,18 @@
 
 from __future__ import annotations
 
-import json
-import os
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 from typing import Any, Literal
 
 import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sweep_runs import LINEAR_AC, environment, run_main, write_files
+from sweep_runs import LINEAR_AC, environment
 
 from agents.base import AgentSettings, Rule
 from experiment.agent_file import build_grid
-from experiment.configuration import build_experiment, read_experiment
+from experiment.configuration import build_experiment
 from experiment.errors import ConfigError
-from experiment.files import read_json_object
-from experiment.selection import parse_indices, parse_record_names, parse_where
 
 
 class Sample(AgentSettings, frozen=True, kw_only=True):
@@ -279,52 +271,6 @@ def test_a_field_without_default_is_missed_and_its_misspelling_named() -> None:
         build_experiment({"total_timesteps": 5}, LINEAR_AC, "environment.json", "agent.json")
 
 
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ('{"a": 1,}', "line 1, column 9: not JSON: "),
-        ('{"a": 1,\n "a": 2}', "the key 'a' stands twice in one object"),
-        ('{"b": {"a": 1, "a": 2}}', "the key 'a' stands twice in one object"),
-        ('{"a": NaN}', "NaN is not a number of JSON"),
-        ('{"a": -Infinity}', "-Infinity is not a number of JSON"),
-        ('{"a": 1e999}', "the number 1e999 is too large"),
-        ('{"a": 100000000000000000000000}', "Integer exceeds 64-bit range"),
-        ('{"a": ' + "9" * 5000 + "}", "Exceeds the limit"),
-        ('{"a": "\\ud800"}', "surrogates not allowed"),
-        ('{"a": ' + "[" * 300 + "]" * 300 + "}", "Recursion limit reached"),
-        ("[" * 100_000, "recursion"),
-        ("[1]", "expected an object {...}, not a list"),
-        ("null", "expected an object {...}, not null"),
-        ("", "line 1, column 1: not JSON"),
-    ],
-)
-def test_a_file_that_is_not_a_json_object(text: str, message: str, tmp_path: Path) -> None:
-    file = tmp_path / "file.json"
-    file.write_text(text)
-    with pytest.raises(ConfigError) as caught:
-        read_json_object(file)
-    assert str(caught.value).startswith(f"{file}: ")
-    assert message in str(caught.value)
-
-
-def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
-    (tmp_path / "pendulum.json").write_text("{}")
-    with pytest.raises(ConfigError, match=r"no such file; did you mean .*/pendulum\.json\?"):
-        read_json_object(tmp_path / "pendulm.json")
-    with pytest.raises(ConfigError, match=r"no such file \(nor the folder .*/nowhere\)"):
-        read_json_object(tmp_path / "nowhere" / "pendulum.json")
-    with pytest.raises(ConfigError, match="Is a directory"):
-        read_json_object(tmp_path)
-    (tmp_path / "latin.json").write_bytes(b'{"a": "\xe9"}')
-    with pytest.raises(ConfigError, match="cannot be read"):
-        read_json_object(tmp_path / "latin.json")
-
-
-def test_what_only_editors_and_people_read_is_left_out(tmp_path: Path) -> None:
-    (tmp_path / "file.json").write_text('{"$schema": "x", "$comment": ["y"], "a": 1}')
-    assert read_json_object(tmp_path / "file.json") == {"a": 1}
-
-
 json_values = st.recursive(
     st.none()
     | st.booleans()
@@ -383,109 +329,3 @@ def test_any_environment_file_is_used_or_refused_with_a_sentence(fields: dict[st
         build_experiment(environment(**fields), LINEAR_AC, "environment.json", "agent.json")
     except ConfigError as error:
         assert str(error).startswith("environment.json: ")
-
-
-# -- what is written on the command line
-
-
-@pytest.mark.parametrize(
-    "text", ["abc", "", "1-", "-1", "1,,2", "5-3", "1.5", "9" * 30, "9" * 5000, "0-" + "9" * 20]
-)
-def test_indices_that_are_none(text: str) -> None:
-    with pytest.raises(ConfigError, match=r"^--indices: "):
-        parse_indices(text)
-
-
-def test_indices_are_ranges_and_single_numbers() -> None:
-    assert parse_indices("0-35, 72") == [range(36), range(72, 73)]
-
-
-@pytest.mark.parametrize(
-    ("where", "message"),
-    [
-        (["critic_lr"], "--where: 'critic_lr' is not NAME=VALUE"),
-        (["criticlr=1"], "linearAC has no hyperparameter 'criticlr'; did you mean 'critic_lr'?"),
-        (["critic_lr=a"], '--where: critic_lr is "a": expected float, got str'),
-        (["critic_lr=NaN"], '--where: critic_lr is "NaN": expected float, got str'),
-        (["tilings=" + "9" * 30], "expected int"),
-        (["tilings=" + "[" * 5000], "expected int"),
-        (["decay=0.5", "decay=0.5"], "--where: decay is given twice"),
-    ],
-)
-def test_values_that_are_none(where: list[str], message: str) -> None:
-    experiment = build_experiment(environment(), LINEAR_AC, "environment.json", "agent.json")
-    with pytest.raises(ConfigError) as caught:
-        parse_where(where, experiment)
-    assert message in str(caught.value)
-
-
-def test_names_of_arrays_that_are_none() -> None:
-    with pytest.raises(ConfigError, match="--record: 'train_state' is unknown; did you mean"):
-        parse_record_names("train_rewards,train_state")
-
-
-# -- the same through the command
-
-
-@pytest.mark.parametrize(
-    ("agent", "fields", "message"),
-    [
-        (
-            {"agent_name": "linearAC", "parameters": {"critic_lrr": [1]}},
-            {},
-            "parameters.critic_lrr names no hyperparameter 'critic_lrr'; did you mean 'critic_lr'?",
-        ),
-        (LINEAR_AC, {"env_name": "Pendulum-v7"}, "env_name 'Pendulum-v7' is not registered"),
-        (LINEAR_AC, {"rewards": {"goal": 1.0}}, "rewards"),
-        ({"agent_name": {"a": []}}, {}, "agent_name is an object, not a string"),
-    ],
-)
-def test_the_command_says_it_on_one_line(
-    agent: Any, fields: dict[str, Any], message: str, tmp_path: Path
-) -> None:
-    files = write_files(tmp_path, agent, **fields)
-    done = run_main(*files, cwd=tmp_path)
-    assert done.returncode == 2
-    (line,) = done.stderr.splitlines()
-    assert line.startswith("error: ")
-    assert message in line
-    assert done.stdout == ""
-    assert not (tmp_path / "results").exists()
-
-
-def test_a_missing_file_is_named_with_its_neighbour(tmp_path: Path) -> None:
-    files = write_files(tmp_path)
-    done = run_main(*files[:3], str(tmp_path / "agnt.json"), cwd=tmp_path)
-    assert done.returncode == 2
-    assert done.stderr == (
-        f"error: {tmp_path}/agnt.json: no such file; did you mean {tmp_path}/agent.json?\n"
-    )
-
-
-@contextmanager
-def as_ordinary_user() -> Iterator[None]:
-    """Root may read everything, so it steps down for a while."""
-    user = os.geteuid()
-    if user == 0:
-        os.seteuid(65534)
-    try:
-        yield
-    finally:
-        os.seteuid(user)
-
-
-def test_an_unreadable_file_is_named() -> None:
-    with as_ordinary_user(), tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        write_files(folder)
-        (folder / "agent.json").chmod(0)
-        with pytest.raises(ConfigError, match="Permission denied"):
-            read_experiment(folder / "environment.json", folder / "agent.json")
-
-
-def test_files_may_be_written_with_tabs_and_escapes(tmp_path: Path) -> None:
-    write_files(tmp_path)
-    text = json.dumps(LINEAR_AC, indent="\t").replace("critic", "crit\\u0069c")
-    (tmp_path / "agent.json").write_text(text)
-    experiment = read_experiment(tmp_path / "environment.json", tmp_path / "agent.json")
-    assert experiment.grid.size == 36

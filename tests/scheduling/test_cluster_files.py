@@ -1,50 +1,21 @@
-"""A cluster file is typed, checked and documented; what it cannot mean is refused in a sentence."""
+"""A cluster file is typed and checked; what it cannot mean is refused in a sentence."""
 
 from __future__ import annotations
 
-import json
 import os
-import re
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import jsonschema
 import msgspec
 import pytest
+from checked_clusters import BATCH, LOCAL, cluster, on, refusal
 from hypothesis import given
 from hypothesis import strategies as st
 
 from experiment.errors import ConfigError
-from experiment.scheduling.cluster import Cluster, Mail, Retry, check_cluster, read_cluster
-from experiment.scheduling.units import format_memory, format_time, parse_memory, parse_time
+from experiment.scheduling.cluster import Cluster, Retry, check_cluster
 from experiment.schema import schemas
 from experiment.values import hyperparameters
-
-ROOT = Path(__file__).resolve().parents[2]
-SHIPPED = sorted((ROOT / "clusters").glob("*.json"))
-
-BATCH: dict[str, Any] = {"scheduler": "slurm", "time": "02:59:00", "cores": 8}
-LOCAL: dict[str, Any] = {"scheduler": "local"}
-
-
-def cluster(*files: dict[str, Any], **fields: Any) -> Cluster:
-    """On top of a minimal file for Slurm, unless others are given."""
-    merged = {name: value for file in files or (BATCH,) for name, value in file.items()}
-    return check_cluster(merged | fields, "cluster.json")
-
-
-def refusal(*files: dict[str, Any], **fields: Any) -> str:
-    with pytest.raises(ConfigError) as caught:
-        cluster(*files, **fields)
-    assert caught.value.exit_code == 2
-    (line,) = str(caught.value).splitlines()
-    return line.removeprefix("cluster.json: ")
-
-
-def on(scheduler: str) -> dict[str, Any]:
-    return BATCH | {"scheduler": scheduler}
-
 
 # -- what the fields mean
 
@@ -100,83 +71,6 @@ def test_a_task_takes_slots_times_sequential_times_batch_indices() -> None:
 
 def test_a_machine_with_fewer_cores_than_threads_of_a_run_still_has_a_slot() -> None:
     assert cluster(LOCAL, threadsPerRun=4096).slots == 1
-
-
-# -- times and memory
-
-
-@pytest.mark.parametrize(
-    ("text", "seconds"),
-    [
-        (90, 90 * 60),
-        ("90", 90 * 60),
-        ("90:30", 90 * 60 + 30),
-        ("2:59:00", 2 * 3600 + 59 * 60),
-        ("100:00:00", 100 * 3600),
-        ("1-12", 36 * 3600),
-        ("1-12:30", 36 * 3600 + 30 * 60),
-        ("1-12:30:15", 36 * 3600 + 30 * 60 + 15),
-        ("0-00:00:01", 1),
-    ],
-)
-def test_times_are_read_as_slurm_reads_them(text: str | int, seconds: int) -> None:
-    assert parse_time(text) == seconds
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        *("", "0", "00:00", "0-0", "-5", "1:", ":30", "1:2:3:4", "1-2-3", "1.5", "1h", " 90"),
-        *("90\n", "UNLIMITED", "1-", "-1:00", "٣", "1-1:2:3:4", "9" * 5000),
-    ],
-)
-def test_what_is_no_time(text: str) -> None:
-    assert parse_time(text) is None
-    assert refusal(BATCH, time=text).endswith(
-        'expected minutes, or a time above zero as "02:59:00" or "1-12:00:00"'
-    )
-
-
-@given(st.integers(1, 10**9))
-def test_a_time_survives_its_text(seconds: int) -> None:
-    text = format_time(seconds)
-    assert parse_time(text) == seconds
-    assert re.fullmatch(r"([1-9][0-9]*-)?[0-9]{2}:[0-9]{2}:[0-9]{2}", text)
-
-
-@pytest.mark.parametrize(
-    ("text", "size"),
-    [
-        ("2G", 2 * 2**30),
-        ("2g", 2 * 2**30),
-        ("2048M", 2 * 2**30),
-        ("2048", 2 * 2**30),
-        ("512K", 2**19),
-        ("1T", 2**40),
-    ],
-)
-def test_memory_is_read_as_slurm_reads_it(text: str, size: int) -> None:
-    assert parse_memory(text) == size
-
-
-@pytest.mark.parametrize("text", ["", "0G", "G", "2GB", "2 G", "1.5G", "-2G", "2P", "2G\n", "٢G"])
-def test_what_is_no_memory(text: str) -> None:
-    assert parse_memory(text) is None
-    assert refusal(BATCH, memPerCpu=text).endswith(
-        'expected a memory above zero as "2G" or "2048M"'
-    )
-
-
-@given(st.integers(1, 10**12))
-def test_memory_survives_its_text(kibibytes: int) -> None:
-    assert parse_memory(format_memory(kibibytes * 1024)) == kibibytes * 1024
-
-
-@given(st.integers(1, 10**15))
-def test_memory_is_never_written_smaller_than_it_is(size: int) -> None:
-    read = parse_memory(format_memory(size))
-    assert read is not None
-    assert size <= read < size + 1024
 
 
 # -- one field
@@ -401,76 +295,3 @@ def test_any_file_is_used_or_refused_with_a_sentence(
         assert read.per_task(2) == 2 * read.slots * read.sequential
         validator = jsonschema.Draft202012Validator(schemas()["cluster.json"])
         assert list(validator.iter_errors(file | fields)) == []
-
-
-# -- the files that are shipped, and their documentation
-
-
-@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
-def test_a_shipped_file_is_read(path: Path) -> None:
-    read = read_cluster(path)
-    assert read.per_task(1) >= 1
-    assert "$comment" in json.loads(path.read_text(encoding="utf-8"))
-
-
-def test_the_files_that_are_promised_are_there() -> None:
-    promised = {"local", "cedar", "narval", "narval_gpu", "longleaf", "slurm_single_node"}
-    promised |= {"dtu_lsf", "metacentrum_pbs", "template"}
-    assert {path.stem for path in SHIPPED} >= promised
-
-
-def documented() -> dict[str, list[str]]:
-    """Rows of the table of fields: name -> the other cells."""
-    table = (ROOT / "clusters" / "README.md").read_text(encoding="utf-8").partition("## Fields")[2]
-    rows = re.findall(r"^\| `([\w.]+)` \|(.*)\|$", table, re.MULTILINE)
-    return {name: [cell.strip() for cell in rest.split("|")] for name, rest in rows}
-
-
-def fields() -> Iterator[tuple[str, Any]]:
-    """Every field and its default, those of nested objects with their path."""
-    for prefix, struct in (("", Cluster), ("mail.", Mail), ("retry.", Retry)):
-        for name, one in hyperparameters(struct).items():
-            yield f"{prefix}{name}", one.default
-
-
-def test_every_field_is_documented_with_its_default() -> None:
-    rows = documented()
-    assert sorted(rows) == sorted(name for name, _ in fields())
-    for name, default in fields():
-        written = "required" if default is msgspec.NODEFAULT else f"`{json.dumps(default)}`"
-        assert rows[name][1] == ("`{}`" if name == "retry" else written), name
-
-
-def test_the_documentation_says_which_scheduler_has_a_field() -> None:
-    values: dict[str, Any] = {
-        **dict.fromkeys(("account", "partition", "qos", "constraint", "gpuType"), "a"),
-        **dict.fromkeys(("arrayParallelism", "maxRequeues", "maxArraySize", "maxSubmitJobs"), 7),
-        "memPerCpu": "2G",
-        "mail": {"user": "a"},
-        "directives": {"x": 1},
-        "useSrun": False,
-    }
-    rows = documented()
-    assert {name for name, row in rows.items() if row[3]} == set(values)
-    for name, value in values.items():
-        for file in (on("slurm"), on("pbs"), on("lsf"), LOCAL):
-            try:
-                cluster(file, gpus=1, **{name: value})
-            except ConfigError:
-                assert file["scheduler"] not in rows[name][3], name
-            else:
-                assert file["scheduler"] in rows[name][3], name
-
-
-def test_the_template_has_every_field() -> None:
-    content = json.loads((ROOT / "clusters" / "template.json").read_text(encoding="utf-8"))
-    assert set(content) - {"$schema", "$comment"} == set(hyperparameters(Cluster))
-    assert set(content["retry"]) == set(hyperparameters(Retry))
-    assert set(content["mail"]) == set(hyperparameters(Mail))
-
-
-def test_every_field_is_described_in_the_schema() -> None:
-    schema = schemas()["cluster.json"]
-    for part in (schema, *schema["$defs"].values()):
-        for name, field in part["properties"].items():
-            assert name.startswith("$") or field.get("description"), name
