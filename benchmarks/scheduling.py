@@ -16,99 +16,21 @@ is installed into .venv-peers; GNU parallel is Debian's package `parallel`.
 
 from __future__ import annotations
 
-import json
 import os
-import resource
 import shutil
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import click
+from scheduling_cost import ENVIRONMENT, ROOT, Cost, Project, best, cost_of
+from scheduling_peers import measure_run
 
-ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
-
-ENVIRONMENT = {
-    "env_name": "sweep/PendulumContinuous-v1",
-    "total_timesteps": 1,
-    "steps_per_episode": 200,
-    "eval_interval_timesteps": 1,
-    "eval_episodes": 0,
-}
-AGENT = {"agent_name": "linearAC", "parameters": {}}
-
-
-@dataclass(frozen=True)
-class Cost:
-    """Of a command and its children."""
-
-    cpu: float
-    wall: float
-
-
-def cost_of(command: list[Any], **options: Any) -> Cost:
-    """Runs a command to its end."""
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    began = time.perf_counter()
-    done = subprocess.run(
-        [str(word) for word in command], capture_output=True, text=True, check=False, **options
-    )
-    wall = time.perf_counter() - began
-    if done.returncode != 0:
-        raise RuntimeError(f"{command}: {done.stderr[-2000:]}")
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    return Cost(cpu, wall)
-
-
-class Project:
-    """A folder with the files of a sweep, and the call of schedule.py for it."""
-
-    def __init__(self, folder: Path, cluster: Mapping[str, Any], **environment: Any) -> None:
-        self.folder = folder
-        folder.mkdir(parents=True, exist_ok=True)
-        for name, content in (
-            ("cluster", cluster),
-            ("environment", {**ENVIRONMENT, **environment}),
-            ("agent", AGENT),
-        ):
-            (folder / f"{name}.json").write_text(json.dumps(content))
-
-    def set_agent(self, parameters: Mapping[str, Any]) -> None:
-        """Gives the agent file other lists."""
-        agent = {"agent_name": "linearAC", "parameters": parameters}
-        (self.folder / "agent.json").write_text(json.dumps(agent))
-
-    def schedule(self, *options: Any) -> list[Any]:
-        """The command."""
-        return [
-            *(sys.executable, ROOT / "schedule.py", self.folder / "cluster.json"),
-            *(ROOT / "main.py", self.folder, self.folder / "environment.json", "sweep"),
-            *(self.folder / "agent.json", "--yes", *options),
-        ]
-
-    @property
-    def results(self) -> Path:
-        """The folder of the records."""
-        return self.folder / "results" / "sweep" / "sweep-PendulumContinuous-v1_linearAC"
-
-
-def best(measure: Callable[[], Cost], repeats: int) -> tuple[Cost, Cost]:
-    """(the least, the median) of each."""
-    costs = [measure() for _ in range(repeats)]
-    cpus, walls = [cost.cpu for cost in costs], [cost.wall for cost in costs]
-    return (
-        Cost(min(cpus), min(walls)),
-        Cost(statistics.median(cpus), statistics.median(walls)),
-    )
-
 
 # -- missing
 
@@ -277,130 +199,6 @@ def measure_start(folder: Path, repeats: int) -> None:
     print("\nFrom the start of schedule.py to the end of the first timestep, and its record:\n")
     print("| | wall s, best | median |\n|---|---|---|")
     print(f"| linearAC, this machine | {min(seconds):.2f} | {statistics.median(seconds):.2f} |")
-
-
-# -- run
-
-_LOOP = """
-import sys
-from pathlib import Path
-sys.path.insert(0, {root!r})
-from experiment import processor
-processor.settle()
-from experiment.configuration import read_experiment
-from experiment.folder import ResultFolder
-from experiment.manifest import Manifest
-from experiment.run import Options, run_index
-experiment = read_experiment(Path({env!r}), Path({agent!r}))
-folder = ResultFolder(Path({results!r}), Manifest.of(experiment, 0))
-folder.create()
-for index in range({count}):
-    run_index(experiment, folder, index, Options())
-"""
-_SUBMITIT_RUNS = """
-import submitit, subprocess, sys
-executor = submitit.AutoExecutor({folder!r}, cluster="local")
-executor.update_parameters(timeout_min=60)
-def train(index):
-    subprocess.run({main!r} + ["--index", str(index)], check=True, stdout=subprocess.DEVNULL)
-jobs = executor.map_array(train, range({count}))
-for job in jobs:
-    job.result()
-"""
-_HYDRA = """
-import subprocess
-import hydra
-from omegaconf import DictConfig
-
-@hydra.main(version_base=None, config_name=None)
-def train(config: DictConfig) -> None:
-    subprocess.run({main!r} + ["--index", str(config.index)], check=True, stdout=subprocess.DEVNULL)
-
-train()
-"""
-
-
-def measure_run(folder: Path, repeats: int) -> None:
-    """Prints what a run costs by each way."""
-    ways: dict[str, tuple[int, Callable[[Project, int], list[Any]]]] = {
-        "a bare loop in one process": (200, _loop),
-        "schedule.py": (200, lambda project, count: project.schedule("--runs", count)),
-        "GNU parallel -j2 main.py": (20, _gnu_parallel),
-        "submitit, local": (10, _submitit_runs),
-        "Hydra's submitit launcher, local": (10, _hydra_runs),
-    }
-    print("\nOne run of no length, start of the programs included:\n")
-    print("| | runs | CPU ms a run, best | median | wall ms a run, best |\n|---|---|---|---|---|")
-    for name, (count, command) in ways.items():
-
-        def measure(
-            name: str = name,
-            count: int = count,
-            command: Callable[[Project, int], list[Any]] = command,
-        ) -> Cost:
-            place = folder / "run"
-            shutil.rmtree(place, ignore_errors=True)
-            project = Project(place, {"scheduler": "local", "cores": 2})
-            cost = cost_of(command(project, count), cwd=place)
-            records = len(list(place.rglob("*_data_*.json")))
-            if records != count:
-                raise RuntimeError(f"{name}: {records} records of {count}")
-            return cost
-
-        try:
-            least, median = best(measure, repeats)
-        except (RuntimeError, FileNotFoundError, LookupError) as error:
-            print(f"| {name} | | not measured: {str(error).splitlines()[-1][:80]} | | |")
-            continue
-        print(
-            f"| {name} | {count} | {1000 * least.cpu / count:.1f} "
-            f"| {1000 * median.cpu / count:.1f} | {1000 * least.wall / count:.1f} |",
-            flush=True,
-        )
-
-
-def _main_command(project: Project) -> list[str]:
-    words = [sys.executable, ROOT / "main.py", "--env-json", project.folder / "environment.json"]
-    words += ["--agent-json", project.folder / "agent.json", "--save-dir", project.folder / "out"]
-    return [str(word) for word in words]
-
-
-def _loop(project: Project, count: int) -> list[Any]:
-    script = _LOOP.format(
-        root=str(ROOT),
-        env=str(project.folder / "environment.json"),
-        agent=str(project.folder / "agent.json"),
-        results=str(project.results),
-        count=count,
-    )
-    return [sys.executable, "-c", script]
-
-
-def _gnu_parallel(project: Project, count: int) -> list[Any]:
-    if shutil.which("parallel") is None:
-        raise LookupError("GNU parallel is not installed")
-    indices = [str(index) for index in range(count)]
-    return ["parallel", "-j2", *_main_command(project), "--index", "{}", ":::", *indices]
-
-
-def _submitit_runs(project: Project, count: int) -> list[Any]:
-    script = _SUBMITIT_RUNS.format(
-        folder=str(project.folder / "submitit"), main=_main_command(project), count=count
-    )
-    return [sys.executable, "-c", script]
-
-
-def _hydra_runs(project: Project, count: int) -> list[Any]:
-    from peer_environments import NotInstalledError, python_of
-
-    try:
-        python = python_of("hydra")
-    except NotInstalledError as error:
-        raise LookupError(str(error)) from None
-    program = project.folder / "app.py"
-    program.write_text(_HYDRA.format(main=_main_command(project)))
-    indices = ",".join(map(str, range(count)))
-    return [python, program, "-m", "hydra/launcher=submitit_local", f"+index={indices}"]
 
 
 _PARTS = {
