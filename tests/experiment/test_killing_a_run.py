@@ -106,6 +106,45 @@ def test_killed_at_random_moments_it_ends_as_if_it_had_not_been(
     assert not list(path.parent.glob(".*"))
 
 
+PLANNER = {
+    "agent_name": "piIW",
+    "parameters": {
+        "nodes": [10],
+        "hidden_dim": [32],
+        "batch_size": [4],
+        "replay_min_transitions": [8],
+        "replay_add": ["step"],
+    },
+}
+GAME = {
+    "env_name": "ALE/Breakout-v5",
+    "total_timesteps": 120,
+    "steps_per_episode": 90,
+    "eval_interval_timesteps": 60,
+    "eval_episodes": 1,
+    "continuous": False,
+    "atari": {"frame_skip": 15, "max_pool": False, "repeat_action_probability": 0.0},
+}
+
+
+def test_a_planner_killed_in_a_game_of_atari_ends_as_if_it_had_not_been(tmp_path: Path) -> None:
+    files = write_files(tmp_path, PLANNER, **GAME)
+    assert run_main(*files, "--save-dir", tmp_path / "whole", cwd=tmp_path).returncode == 0
+    arguments = (*files, "--save-dir", tmp_path / "killed", "--checkpoint-minutes", "0.0000001")
+    process = start(*arguments, cwd=tmp_path)
+    while process.poll() is None and saved_timestep(tmp_path / "killed") < 70:
+        time.sleep(0.002)
+    process.kill()
+    process.communicate()
+    assert process.returncode == -signal.SIGKILL, "it ended before it was killed"
+    assert 70 <= saved_timestep(tmp_path / "killed") < 120
+    last = run_main(*arguments, cwd=tmp_path)
+    assert last.returncode == 0, last.stderr
+    assert "resumes at timestep" in last.stderr
+    run = read_run(the_record(tmp_path / "killed"))
+    assert comparable(run) == comparable(read_run(the_record(tmp_path / "whole")))
+
+
 def saved_timestep(folder: Path) -> int:
     """Of the newest checkpoint."""
     saved = [
