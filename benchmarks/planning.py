@@ -204,11 +204,11 @@ def together(case: Case, decisions: int, workers: int) -> tuple[float, float]:
 @click.command()
 @click.option("--decisions", default=20, show_default=True, help="Decisions of a repeat.")
 @click.option("--repeats", default=5, show_default=True)
-@click.option("--only", default="", help="Only environments or agents with this in their name.")
+@click.option("--only", default="", help="Only rows with this in them.")
 @click.option("--workers", is_flag=True, help="Two processes at once, beside one alone.")
 def main(decisions: int, repeats: int, only: str, workers: bool) -> None:
     """Prints Markdown tables."""
-    chosen = [case for case in CASES if only in f"{case.environment} {case.agent}"]
+    chosen = [case for case in CASES if only in f"{case.environment} {name(case)}"]
     print("| environment | agent | nodes/s | bare simulator | share | simulator, evaluator, tree |")
     print("|---|---|---|---|---|---|")
     for case in chosen:
