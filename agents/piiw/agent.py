@@ -131,14 +131,11 @@ class PiIWAgent(PlanningAgent[Settings]):
 
     def _end_episode(self, transition: Transition) -> None:
         """Gives the episode to the replay, where that is when it gets it."""
-        total = 0.0
-        discounted = self.settings.replay_add == "improved_discounted_episode"
-        for reward in reversed(self._rewards):
-            total = reward + (self.gamma if discounted else 1.0) * total
+        total = sum(self._rewards)
         improved = total >= self._best_return
         self._best_return = max(self._best_return, total)
         how = self.settings.replay_add
-        if how == "episode" or (how.startswith("improved") and improved):
+        if how == "episode" or (how == "improved_episode" and improved):
             ret = 0.0
             if transition.truncated and self.learner.head is not None:
                 # the world goes on where only the episode was cut

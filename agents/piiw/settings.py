@@ -103,7 +103,7 @@ class PiIWSettings(PlanningSettings, frozen=True, kw_only=True):
         int, Meta(ge=1, description="decisions in the replay before it learns (at least a batch)")
     ] = 100
     replay_add: Annotated[
-        Literal["step", "episode", "improved_episode", "improved_discounted_episode"],
+        Literal["step", "episode", "improved_episode"],
         Meta(
             description="when decisions enter the replay: at once; at the end of the episode; "
             "then, and only if its return is at least the best so far"
