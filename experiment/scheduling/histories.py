@@ -6,14 +6,17 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from experiment.scheduling import events
-from experiment.scheduling.backends import Accounted, TaskKey
+from experiment.scheduling.backends import SIGNALLED, Accounted, TaskKey
 from experiment.scheduling.events import FAILURES, Ended, Left
 from experiment.scheduling.submission import Submission
 
 #: What a scheduler calls the end of a job that wanted more than it had.
 OUT_OF_MEMORY, TIMEOUT = "OUT_OF_MEMORY", "TIMEOUT"
 #: ... that came to grief, of which no run is to blame.
-_TAKEN_AWAY = ("NODE_FAIL", "BOOT_FAIL", "CANCELLED", "PREEMPTED", "REVOKED", "DEADLINE")
+_TAKEN_AWAY = (
+    *("NODE_FAIL", "BOOT_FAIL", "CANCELLED", "PREEMPTED", "REVOKED", "DEADLINE"),
+    SIGNALLED,
+)
 #: What may be the last that is known of a run that has not failed.
 _NO_FAILURE = ("", "saved", "locked", "done", *(state.lower() for state in _TAKEN_AWAY))
 

@@ -65,12 +65,16 @@ class StubSlurm:
         """What sbatch took: number, name, options, and the state of each element."""
         return list(self._read("jobs.json", []))
 
-    def becomes(self, state: str, *elements: int, job: int = -1) -> None:
-        """Elements (all, if none are named) of a job get a state; those that end leave squeue."""
+    def becomes(self, state: str, *elements: int, job: int = -1, code: str = "") -> None:
+        """Elements (all, if none are named) of a job get a state; those that end leave squeue.
+
+        Args:
+            code: exit code and signal, "1:0".
+        """
         jobs = self.jobs
         states = jobs[job]["states"]
         for element in elements or range(len(states)):
-            states[element] = state
+            states[element] = f"{state} {code}".strip()
         self._write("jobs.json", jobs)
 
     # -- the commands
@@ -164,7 +168,7 @@ class StubSlurm:
         if self.wishes.get("no_accounting"):
             refuse("Slurm accounting storage is disabled")
         assert {"-X", "-n", "-P"} <= set(arguments), arguments
-        assert arguments[arguments.index("-o") + 1] == "JobID,State,ElapsedRaw"
+        assert arguments[arguments.index("-o") + 1] == "JobID,State,ElapsedRaw,ExitCode"
         asked = arguments[arguments.index("-j") + 1].split(",")
         for job in self.jobs:
             if str(job["number"]) in asked:
@@ -174,11 +178,11 @@ class StubSlurm:
         waiting = [n for n, state in enumerate(job["states"]) if state == "PENDING"]
         for element, state in enumerate(job["states"]):
             if not job["array"]:
-                print(f"{job['number']}|{_accounted(state)}|60")
+                print(f"{job['number']}|{_accounted(state)}")
             elif state != "PENDING":
-                print(f"{job['number']}_{element}|{_accounted(state)}|60")
+                print(f"{job['number']}_{element}|{_accounted(state)}")
         if waiting and job["array"]:
-            print(f"{job['number']}_[{waiting[0]}-{waiting[-1]}%9]|PENDING|0")
+            print(f"{job['number']}_[{waiting[0]}-{waiting[-1]}%9]|PENDING|0|0:0")
 
     def scontrol(self, arguments: list[str]) -> None:
         assert arguments == ["show", "config"], arguments
@@ -212,7 +216,10 @@ class StubSlurm:
 
 
 def _accounted(state: str) -> str:
-    return f"CANCELLED by {os.getuid()}" if state == "CANCELLED" else state
+    """State, seconds, and exit code with signal."""
+    word, _, code = state.partition(" ")
+    word = f"CANCELLED by {os.getuid()}" if word == "CANCELLED" else word
+    return f"{word}|60|{code or '0:0'}"
 
 
 def refuse(text: str) -> None:

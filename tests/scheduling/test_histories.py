@@ -9,7 +9,7 @@ import pytest
 from batch_submission import prepare
 
 from experiment.scheduling import events
-from experiment.scheduling.backends import Accounted, TaskKey
+from experiment.scheduling.backends import SIGNALLED, Accounted, TaskKey
 from experiment.scheduling.events import Ended, Ending, Event, Left, Started
 from experiment.scheduling.histories import History, histories
 from experiment.scheduling.submission import Submission
@@ -141,7 +141,9 @@ def test_a_run_that_was_saved_in_time_needs_no_more(sent: Submission) -> None:
     assert (history.time, history.last) == (0, "saved")
 
 
-@pytest.mark.parametrize("state", ["CANCELLED", "NODE_FAIL", "PREEMPTED", "BOOT_FAIL", "DEADLINE"])
+@pytest.mark.parametrize(
+    "state", ["CANCELLED", "NODE_FAIL", "PREEMPTED", "BOOT_FAIL", "DEADLINE", SIGNALLED]
+)
 @pytest.mark.parametrize("told", [[], [ended("saved", 0)], [ended("killed", 0, again=True)]])
 def test_what_was_taken_away_is_said_and_nobodys_fault(
     sent: Submission, state: str, told: list[Event]

@@ -285,6 +285,17 @@ def test_waiting_ends_although_runs_failed(
     assert sent(slurm) == [9]
 
 
+@pytest.mark.parametrize("code", ["140:0", "0:12", "143:0"])
+def test_a_job_that_was_asked_to_save_before_it_could_listen_has_not_failed(
+    sweep: SmallSweep, slurm: StubSlurm, code: str
+) -> None:
+    assert sweep.schedule().code == 0
+    slurm.becomes("FAILED", code=code)
+    assert "0 failed, 36 missing" in sweep.schedule("--status").said
+    slurm.becomes("FAILED", code="1:0")
+    assert "36 failed, 0 missing" in sweep.schedule("--status").said
+
+
 def test_the_account_and_qos_in_use_set_the_limit() -> None:
     def most(associations: str, all_qos: str, **fields: Any) -> int | None:
         return most_jobs(check_cluster(SLURM | fields, "cluster.json"), associations, all_qos)

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from experiment.scheduling.cluster import Cluster
     from experiment.scheduling.submission import Submission
 
+#: State of a job that a stop signal ended before it could listen.
+SIGNALLED = "SIGNALLED"
 #: (name of the submission, task)
 TaskKey = tuple[str, int]
 
@@ -53,7 +55,8 @@ class Accounted:
     """A task that has left the scheduler, as its accounting tells.
 
     Attributes:
-        state: COMPLETED, FAILED, TIMEOUT, OUT_OF_MEMORY, NODE_FAIL, CANCELLED, PREEMPTED...
+        state: COMPLETED, FAILED, TIMEOUT, OUT_OF_MEMORY, NODE_FAIL, CANCELLED, PREEMPTED..., or
+            SIGNALLED.
         seconds: that it held its cores.
     """
 

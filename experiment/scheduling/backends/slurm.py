@@ -14,6 +14,7 @@ from typing import Any
 
 from experiment.files import storage
 from experiment.scheduling.backends import (
+    SIGNALLED,
     Accounted,
     Limits,
     Queued,
@@ -29,7 +30,7 @@ from experiment.scheduling.backends.commands import (
 )
 from experiment.scheduling.cluster import Cluster
 from experiment.scheduling.submission import Chunk, Jobs, Submission, read_jobs, write_jobs
-from experiment.signals import EXIT_SAVED
+from experiment.signals import EXIT_SAVED, STOP_SIGNALS
 
 #: MaxArraySize of a cluster that nobody configured.
 STOCK_ARRAY_SIZE = 1001
@@ -86,21 +87,22 @@ class Slurm:
             return {}
         try:
             answer = ask(
-                *("sacct", "-X", "-n", "-P", "-o", "JobID,State,ElapsedRaw"),
+                *("sacct", "-X", "-n", "-P", "-o", "JobID,State,ElapsedRaw,ExitCode"),
                 *("-j", ",".join(owners)),
             )
         except SchedulerError:
             return {}
         found: dict[TaskKey, Accounted] = {}
         for line in answer.splitlines():
-            job, state, seconds = (*line.split("|"), "", "")[:3]
+            job, state, seconds, code = (*line.split("|"), "", "", "")[:4]
             element = _ELEMENT.fullmatch(job)
             if element is None or element[1] not in owners or not state:
                 continue  # elements that still wait, "12_[3-9]": squeue tells of them
             submission, chunk = owners[element[1]]
             key = submission.name, chunk.first + int(element[2] or 0)
             # "CANCELLED by 1000" is CANCELLED
-            found[key] = Accounted(job, state.split()[0], int(seconds or 0))
+            state = SIGNALLED if _by_stop_signal(state, code) else state.split()[0]
+            found[key] = Accounted(job, state, int(seconds or 0))
         return found
 
     def send(self, sent: Submission) -> None:
@@ -237,6 +239,16 @@ def most_jobs(cluster: Cluster, associations: str, qos: str) -> int | None:
         limits = [int(limit) for limit in (own, group, by_qos.get(bound, "")) if limit.isdecimal()]
         known += limits
     return min(known, default=None)
+
+
+def _by_stop_signal(state: str, code: str) -> bool:
+    """Whether a job, or the shell's word for what it waited for, ended by a signal to save.
+
+    Args:
+        code: as `sacct` has it, "exit code:signal".
+    """
+    ends = {end for stop in STOP_SIGNALS for end in (f"{128 + stop}:0", f"0:{int(stop)}")}
+    return state == "FAILED" and code in ends
 
 
 def _reason(error: Exception) -> str:
