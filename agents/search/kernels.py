@@ -1,0 +1,765 @@
+"""The compiled loops of a search: trees, and small networks inside of them.
+
+What they compute is said, in numpy, in `agents.search.plain`; the names are the same. They are one
+file since numba's cache of what it has compiled looks at one file only.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from numba import njit
+
+from agents.search.layers import (
+    ACTIVATED,
+    ACTIVATION,
+    ELU,
+    FIRST,
+    LATENT,
+    LATENT_FLOOR,
+    Q_HEAD,
+    RELU,
+    RESCALED,
+    RESIDUAL,
+    REWARD_COMPRESSED,
+    SQUASHED,
+    TANH,
+    TRANSFORM,
+    VALUE_COMPRESSED,
+    Network,
+)
+from agents.search.scalars import EPSILON
+from agents.search.trees import (
+    C1,
+    C_SCALE,
+    C_VISIT,
+    CURRENT,
+    DISCOUNT,
+    FLOOR,
+    FRACTION,
+    GUMBEL,
+    ILLEGAL,
+    KIND,
+    MIXED,
+    NONE,
+    NORMALISATION,
+    NOT_AT_ROOT,
+    NOT_BELOW,
+    PARENT_MEAN,
+    PARENT_VALUE,
+    PUCT,
+    Q_UCB,
+    RESCALE,
+    TREE,
+    UNVISITED,
+    Floats,
+    Integers,
+    Trees,
+)
+
+Nodes = Any  # [N] of one tree
+Edges = Any  # [N, A] of one tree, or [A] of one node
+_TINY = np.finfo(np.float64).tiny
+
+
+# -- one tree
+
+
+@njit(cache=True, error_model="numpy")
+def _write_node(
+    nodes: Nodes, edges: Edges, n: int, kind: int, logits: Floats, value: float
+) -> None:
+    """An evaluated node without children. Where all logits are -inf, all actions are equal."""
+    actions = len(logits)
+    most = -np.inf
+    for a in range(actions):
+        most = max(most, logits[a])
+    total = 0.0
+    for a in range(actions):
+        edge = edges[n, a]
+        edge.child = -1
+        if kind == Q_UCB:
+            legal = logits[a] > -np.inf or most == -np.inf
+            edge.prior = 0.0 if legal else ILLEGAL
+            edge.q = logits[a] if most > -np.inf else value
+            edge.visits = 1
+        else:
+            edge.q = 0.0
+            edge.visits = 0
+            if most == -np.inf:
+                edge.prior = 1.0
+            elif logits[a] == -np.inf:
+                edge.prior = ILLEGAL
+            else:
+                edge.prior = math.exp(logits[a] - most)
+            if edge.prior > 0.0:
+                total += edge.prior
+    if kind != Q_UCB:
+        for a in range(actions):
+            if edges[n, a].prior > 0.0:
+                edges[n, a].prior /= total
+    elif most > -np.inf:
+        value = most
+    nodes[n].evaluation = value
+    nodes[n].value = value
+    nodes[n].visits = 1
+
+
+@njit(cache=True, error_model="numpy")
+def _begin(
+    trees: Trees, b: int, logits: Floats, value: float, dirichlet: Floats, gumbel: Floats
+) -> None:
+    """A root alone. `logits` [A] may be written over; noise of no length is none."""
+    nodes, edges, kind = trees.nodes[b], trees.edges[b], trees.choices[KIND]
+    actions, fraction = len(logits), trees.numbers[FRACTION]
+    if kind == Q_UCB and len(dirichlet) > 0 and fraction > 0.0:
+        _disturb(logits, dirichlet, fraction)
+    _write_node(nodes, edges, 0, kind, logits, value)
+    nodes[0].parent = -1
+    nodes[0].action = -1
+    nodes[0].reward = 0.0
+    trees.bounds[b, 0] = np.inf
+    trees.bounds[b, 1] = -np.inf
+    if kind == PUCT and len(dirichlet) > 0:
+        for a in range(actions):
+            if edges[0, a].prior >= 0.0:
+                edges[0, a].prior = (1.0 - fraction) * edges[0, a].prior + fraction * dirichlet[a]
+    elif kind == GUMBEL:
+        most, total, legal = -np.inf, 0.0, 0
+        for a in range(actions):
+            most = max(most, logits[a])
+        for a in range(actions):
+            total += math.exp(logits[a] - most) if most > -np.inf else 1.0
+            legal += edges[0, a].prior >= 0.0
+        for a in range(actions):
+            score = logits[a] - most if most > -np.inf else 0.0
+            trees.root_scores[b, a] = score + (gumbel[a] if len(gumbel) > 0 else 0.0)
+        trees.considered[b] = min(len(trees.halving) - 1, legal)
+    elif kind == Q_UCB:
+        _widen(trees.bounds[b], edges[0])
+
+
+@njit(cache=True, error_model="numpy")
+def _disturb(q: Floats, dirichlet: Floats, fraction: float) -> None:
+    """Q [A] with noise in its softmax, brought back to its mean."""
+    most, total, mean, count = -np.inf, 0.0, 0.0, 0
+    for a in range(len(q)):
+        most = max(most, q[a])
+    if most == -np.inf:
+        return
+    for a in range(len(q)):
+        if q[a] > -np.inf:
+            total += math.exp(q[a] - most)
+            mean += q[a]
+            count += 1
+    mean /= count
+    mean_log = 0.0
+    for a in range(len(q)):
+        if q[a] > -np.inf:
+            share = (1.0 - fraction) * math.exp(q[a] - most) / total + fraction * dirichlet[a]
+            q[a] = math.log(max(share, _TINY))
+            mean_log += q[a]
+    for a in range(len(q)):
+        if q[a] > -np.inf:
+            q[a] += mean - mean_log / count
+
+
+@njit(cache=True, error_model="numpy")
+def _widen(bounds: Floats, edges: Edges) -> None:
+    """Bounds that hold the Q of a node's legal actions too."""
+    for a in range(len(edges)):
+        if edges[a].prior >= 0.0:
+            bounds[0] = min(bounds[0], edges[a].q)
+            bounds[1] = max(bounds[1], edges[a].q)
+
+
+@njit(cache=True, error_model="numpy")
+def _is_better(score: float, best: float, ties: Floats, a: int, than: int) -> bool:
+    """Whether `a` comes before the best so far, `than`; -1 is none."""
+    if than < 0 or score > best:
+        return True
+    return score == best and len(ties) > 0 and ties[a] > ties[than]
+
+
+@njit(cache=True, error_model="numpy")
+def _bounds(trees: Trees, b: int, n: int) -> tuple[float, float]:
+    """Between which Q is normalised at a node: the lowest, and the divisor."""
+    normalisation, kind = trees.choices[NORMALISATION], trees.choices[KIND]
+    if normalisation == TREE:
+        low, high = trees.bounds[b, 0], trees.bounds[b, 1]
+    else:
+        low, high = np.inf, -np.inf
+        if kind == PUCT:
+            low = high = trees.nodes[b, n].value
+        edges = trees.edges[b, n]
+        for a in range(len(edges)):
+            if edges[a].prior >= 0.0 and edges[a].visits > 0:
+                low, high = min(low, edges[a].q), max(high, edges[a].q)
+        if normalisation == NONE:
+            return low, 0.0
+    if high < low:
+        return 0.0, np.inf
+    return low, max(high - low, trees.numbers[FLOOR])
+
+
+@njit(cache=True, error_model="numpy")
+def _normal(q: float, low: float, divisor: float) -> float:
+    """Q in [0, 1]; a divisor of 0 leaves it as it is."""
+    if divisor == 0.0:
+        return q
+    return min(max((q - low) / divisor, 0.0), 1.0)
+
+
+@njit(cache=True, error_model="numpy")
+def _by_puct(trees: Trees, b: int, n: int, before: float, ties: Floats) -> tuple[int, float]:
+    """The action at a node, and the mean of Q there; `before`: that of its parent."""
+    edges, node, choices = trees.edges[b, n], trees.nodes[b, n], trees.choices
+    low, divisor = _bounds(trees, b, n)
+    mean, unvisited = before, choices[UNVISITED]
+    if unvisited == PARENT_MEAN:
+        total, count = (0.0, 0) if n == 0 else (before, 1)
+        for a in range(len(edges)):
+            if edges[a].visits > 0:
+                total += edges[a].q
+                count += 1
+        mean = total / count if count > 0 else 0.0
+        standing = _normal(mean, low, divisor)
+    elif unvisited == PARENT_VALUE:
+        standing = _normal(node.value, low, divisor)
+    else:
+        standing = _normal(low, low, divisor)
+    visits = node.visits - choices[NOT_AT_ROOT if n == 0 else NOT_BELOW]
+    weight = trees.exploration[visits]
+    best, best_score = -1, 0.0
+    for a in range(len(edges)):
+        edge = edges[a]
+        if edge.prior < 0.0:
+            continue
+        score = _normal(edge.q, low, divisor) if edge.visits > 0 else standing
+        score += edge.prior * weight / (1.0 + edge.visits)
+        if _is_better(score, best_score, ties, a, best):
+            best, best_score = a, score
+    return best, mean
+
+
+@njit(cache=True, error_model="numpy")
+def _by_ucb(trees: Trees, b: int, n: int, ties: Floats) -> int:
+    """Q + c1 √(ln Σn / n) at a node."""
+    edges = trees.edges[b, n]
+    low, divisor = _bounds(trees, b, n)
+    total = 0
+    for a in range(len(edges)):
+        if edges[a].prior >= 0.0:
+            total += edges[a].visits
+    log = math.log(total)
+    best, best_score = -1, 0.0
+    for a in range(len(edges)):
+        edge = edges[a]
+        if edge.prior < 0.0:
+            continue
+        score = _normal(edge.q, low, divisor) + trees.numbers[C1] * math.sqrt(log / edge.visits)
+        if _is_better(score, best_score, ties, a, best):
+            best, best_score = a, score
+    return best
+
+
+@njit(cache=True, error_model="numpy")
+def _completion(trees: Trees, b: int, n: int) -> tuple[float, float, float, int, int]:
+    """σ(q) is (q - low) factor: Q of actions not taken, low, factor, the most visits, and all."""
+    edges, numbers = trees.edges[b, n], trees.numbers
+    standing = trees.nodes[b, n].evaluation
+    low, high, visited, total, most = np.inf, -np.inf, 0, 0, 0
+    share = weighted = 0.0
+    for a in range(len(edges)):
+        edge = edges[a]
+        if edge.visits > 0:
+            prior = max(edge.prior, _TINY)
+            share += prior
+            weighted += prior * edge.q
+            low, high = min(low, edge.q), max(high, edge.q)
+            most = max(most, edge.visits)
+            total += edge.visits
+            visited += 1
+    if trees.choices[MIXED] != 0 and total > 0:
+        standing = (standing + total * (weighted / share)) / (1.0 + total)
+    factor = (numbers[C_VISIT] + most) * numbers[C_SCALE]
+    if trees.choices[RESCALE] == 0:
+        return standing, 0.0, factor, most, total
+    if visited < len(edges):
+        low, high = min(low, standing), max(high, standing)
+    return standing, low, factor / max(high - low, numbers[FLOOR]), most, total
+
+
+@njit(cache=True, error_model="numpy")
+def _improved(trees: Trees, b: int, n: int, policy: Floats) -> int:
+    """softmax(logits + σ(completed q)) into `policy` [A], 0 where illegal; the sum of visits."""
+    edges = trees.edges[b, n]
+    standing, low, factor, _, total = _completion(trees, b, n)
+    rest = (standing - low) * factor
+    greatest = -np.inf
+    for a in range(len(edges)):
+        if edges[a].prior > 0.0:
+            sigma = (edges[a].q - low) * factor if edges[a].visits > 0 else rest
+            greatest = max(greatest, sigma)
+    scale, unvisited = 0.0, math.exp(rest - greatest)
+    for a in range(len(edges)):
+        edge = edges[a]
+        policy[a] = 0.0
+        if edge.prior > 0.0:
+            if edge.visits > 0:
+                policy[a] = edge.prior * math.exp((edge.q - low) * factor - greatest)
+            else:
+                policy[a] = edge.prior * unvisited
+            scale += policy[a]
+    for a in range(len(edges)):
+        policy[a] /= scale
+    return total
+
+
+@njit(cache=True, error_model="numpy")
+def _by_gumbel(trees: Trees, b: int, n: int, ties: Floats, policy: Floats) -> int:
+    """Below the root: the action whose visits lag most behind the improved policy."""
+    edges = trees.edges[b, n]
+    total = _improved(trees, b, n, policy)
+    best, best_score = -1, 0.0
+    for a in range(len(edges)):
+        if edges[a].prior >= 0.0:
+            score = policy[a] - edges[a].visits / (1.0 + total)
+            if _is_better(score, best_score, ties, a, best):
+                best, best_score = a, score
+    return best
+
+
+@njit(cache=True, error_model="numpy")
+def _by_halving(trees: Trees, b: int, visits: int, ties: Floats) -> int:
+    """At the root: of the actions with so many visits, the one of highest g + logit + σ(q)."""
+    edges = trees.edges[b, 0]
+    standing, low, factor, _, _ = _completion(trees, b, 0)
+    best, best_score = -1, 0.0
+    for a in range(len(edges)):
+        edge = edges[a]
+        if edge.prior >= 0.0 and edge.visits == visits:
+            q = edge.q if visits > 0 else standing
+            score = trees.root_scores[b, a] + (q - low) * factor
+            if _is_better(score, best_score, ties, a, best):
+                best, best_score = a, score
+    return best
+
+
+@njit(cache=True, error_model="numpy")
+def _select(trees: Trees, b: int, simulation: int, ties: Any, policy: Floats) -> tuple[int, int]:
+    """The node and the action from which the tree grows next."""
+    kind, n, mean = trees.choices[KIND], 0, 0.0
+    while True:
+        here = ties[n]
+        if kind == PUCT:
+            action, mean = _by_puct(trees, b, n, mean, here)
+        elif kind == Q_UCB:
+            action = _by_ucb(trees, b, n, here)
+        elif n > 0:
+            action = _by_gumbel(trees, b, n, here, policy)
+        else:
+            action = _by_halving(trees, b, trees.halving[trees.considered[b], simulation], here)
+        child = trees.edges[b, n, action].child
+        if child < 0:
+            return n, action
+        n = child
+
+
+@njit(cache=True, error_model="numpy")
+def _grow(
+    trees: Trees,
+    b: int,
+    n: int,
+    parent: int,
+    action: int,
+    reward: float,
+    logits: Floats,
+    value: float,
+) -> None:
+    """Adds node `n` and backs its value up."""
+    nodes, edges, bounds = trees.nodes[b], trees.edges[b], trees.bounds[b]
+    kind, discount = trees.choices[KIND], trees.numbers[DISCOUNT]
+    _write_node(nodes, edges, n, kind, logits, value)
+    nodes[n].parent = parent
+    nodes[n].action = action
+    nodes[n].reward = reward
+    edges[parent, action].child = n
+    if kind == Q_UCB:
+        _widen(bounds, edges[n])
+    ret, at = nodes[n].value, n
+    while at > 0:
+        child = nodes[at]
+        ret = child.reward + discount * ret
+        edge, node = edges[child.parent, child.action], nodes[child.parent]
+        if kind == Q_UCB:
+            edge.q = (edge.q * edge.visits + ret) / (edge.visits + 1.0)
+        else:
+            edge.q = child.reward + discount * child.value
+        edge.visits += 1
+        bounds[0] = min(bounds[0], edge.q)
+        bounds[1] = max(bounds[1], edge.q)
+        node.value = (node.value * node.visits + ret) / (node.visits + 1.0)
+        node.visits += 1
+        at = child.parent
+    if trees.choices[CURRENT] != 0 and trees.choices[NORMALISATION] == TREE:
+        bounds[0], bounds[1] = np.inf, -np.inf
+        if kind == Q_UCB:
+            for i in range(n + 1):
+                _widen(bounds, edges[i])
+        else:
+            for i in range(1, n + 1):
+                q = edges[nodes[i].parent, nodes[i].action].q
+                bounds[0], bounds[1] = min(bounds[0], q), max(bounds[1], q)
+
+
+@njit(cache=True, error_model="numpy")
+def _finish(
+    trees: Trees,
+    b: int,
+    ties: Any,
+    visits: Integers,
+    q: Floats,
+    values: Floats,
+    policy: Floats,
+    chosen: Integers,
+) -> None:
+    """What the root of a tree says, into [B, A] and [B]."""
+    edges, kind = trees.edges[b, 0], trees.choices[KIND]
+    own = 1 if kind == Q_UCB else 0
+    total, most, legal = 0, 0, 0
+    for a in range(len(edges)):
+        edge = edges[a]
+        visits[b, a] = edge.visits - own if edge.prior >= 0.0 else 0
+        q[b, a] = edge.q if edge.prior >= 0.0 and edge.visits > 0 else -np.inf
+        total += visits[b, a]
+        most = max(most, visits[b, a])
+        legal += edge.prior >= 0.0
+    values[b] = trees.nodes[b, 0].value
+    if kind == GUMBEL:
+        _improved(trees, b, 0, policy[b])
+        chosen[b] = _by_halving(trees, b, most, ties[0])
+        return
+    for a in range(len(edges)):
+        if total > 0:
+            policy[b, a] = visits[b, a] / total
+        elif kind == PUCT:
+            policy[b, a] = max(edges[a].prior, 0.0)
+        else:
+            policy[b, a] = 1.0 / legal if edges[a].prior >= 0.0 else 0.0
+    best, best_score = -1, 0.0
+    for a in range(len(edges)):
+        if edges[a].prior >= 0.0:
+            score = q[b, a] if kind == Q_UCB else policy[b, a]
+            if _is_better(score, best_score, ties[0], a, best):
+                best, best_score = a, score
+    chosen[b] = best
+    if kind == Q_UCB:
+        values[b] = best_score
+
+
+# -- a batch of trees; noise and ties without columns are none
+
+
+@njit(cache=True, error_model="numpy", nogil=True)
+def begin(trees: Trees, logits: Floats, values: Floats, dirichlet: Floats, gumbel: Floats) -> None:
+    """See `agents.search.plain.begin`."""
+    for b in range(len(logits)):
+        _begin(trees, b, logits[b], values[b], dirichlet[b], gumbel[b])
+
+
+@njit(cache=True, error_model="numpy", nogil=True)
+def select(
+    trees: Trees,
+    simulation: int,
+    ties: Floats,
+    parents: Integers,
+    actions: Integers,
+    rows: Integers,
+) -> None:
+    """See `agents.search.plain.select`."""
+    policy = np.empty(trees.edges.shape[2])
+    count = trees.edges.shape[1]
+    for b in range(len(parents)):
+        parents[b], actions[b] = _select(trees, b, simulation, ties[b], policy)
+        rows[b] = b * count + parents[b]
+
+
+@njit(cache=True, error_model="numpy", nogil=True)
+def grow(
+    trees: Trees,
+    simulation: int,
+    parents: Integers,
+    actions: Integers,
+    rewards: Floats,
+    logits: Floats,
+    values: Floats,
+) -> None:
+    """See `agents.search.plain.grow`."""
+    for b in range(len(parents)):
+        _grow(trees, b, simulation + 1, parents[b], actions[b], rewards[b], logits[b], values[b])
+
+
+@njit(cache=True, error_model="numpy", nogil=True)
+def finish(
+    trees: Trees,
+    ties: Floats,
+    visits: Integers,
+    q: Floats,
+    values: Floats,
+    policy: Floats,
+    chosen: Integers,
+) -> None:
+    """See `agents.search.plain.finish`."""
+    for b in range(len(visits)):
+        _finish(trees, b, ties[b], visits, q, values, policy, chosen)
+
+
+# -- small networks: see `agents.search.mlp`
+
+
+@njit(cache=True, error_model="numpy", fastmath={"contract"})
+def _dense(
+    x: Any, count: int, parameters: Any, at: int, bias: int, writes: int, y: Any, used: Integers
+) -> None:
+    """y += x[:count] W, of W [count, writes] at `at`. What is 0, as after relu, costs nothing."""
+    out, begin = y[:writes], parameters[bias : bias + writes]
+    for j in range(writes):
+        out[j] += begin[j]
+    found = 0
+    for i in range(count):
+        used[found] = i
+        found += x[i] != 0
+    k = 0
+    while k + 4 <= found:
+        i0, i1, i2, i3 = used[k], used[k + 1], used[k + 2], used[k + 3]
+        x0, x1, x2, x3 = x[i0], x[i1], x[i2], x[i3]
+        w0 = parameters[at + i0 * writes : at + i0 * writes + writes]
+        w1 = parameters[at + i1 * writes : at + i1 * writes + writes]
+        w2 = parameters[at + i2 * writes : at + i2 * writes + writes]
+        w3 = parameters[at + i3 * writes : at + i3 * writes + writes]
+        for j in range(writes):
+            out[j] += x0 * w0[j] + x1 * w1[j] + x2 * w2[j] + x3 * w3[j]
+        k += 4
+    while k < found:
+        i0 = used[k]
+        x0 = x[i0]
+        w0 = parameters[at + i0 * writes : at + i0 * writes + writes]
+        for j in range(writes):
+            out[j] += x0 * w0[j]
+        k += 1
+
+
+@njit(cache=True, error_model="numpy")
+def _activate(y: Any, count: int, activation: int) -> None:
+    zero, one = y.dtype.type(0), y.dtype.type(1)
+    if activation == RELU:
+        for j in range(count):
+            y[j] = max(y[j], zero)
+    elif activation == TANH:
+        for j in range(count):
+            y[j] = math.tanh(y[j])
+    elif activation == ELU:
+        for j in range(count):
+            y[j] = y[j] if y[j] > zero else math.expm1(y[j])
+    else:
+        for j in range(count):
+            y[j] = y[j] / (one + math.exp(-y[j]))
+
+
+@njit(cache=True, error_model="numpy")
+def _stack(
+    x: Any,
+    row: int,
+    layout: Integers,
+    place: int,
+    parameters: Any,
+    at: int,
+    last: bool,
+    room: Any,
+    turn: int,
+    used: Integers,
+) -> tuple[int, int, int, int]:
+    """Passes `x` through a stack of layers, in rows `turn` and `turn + 1` of `room`, in turns.
+
+    Args:
+        row: of the first layer's weights, which counts as read with an input of 1; -1: none.
+        last: whether the last layer is activated too.
+
+    Returns:
+        The row of `room` that has the result, its width, and the places after the stack in
+        `layout` and in `parameters`.
+    """
+    layers, activation, side = layout[place], layout[ACTIVATION], 1
+    place += 1
+    width = 0
+    for layer in range(layers):
+        reads, writes = layout[place], layout[place + 1]
+        place += 2
+        side = 1 - side
+        y = room[turn + side]
+        y[:writes] = 0
+        count = reads
+        if layer == 0 and row >= 0:
+            count = layout[LATENT]
+            y[:writes] = parameters[at + row * writes : at + (row + 1) * writes]
+        end = at + reads * writes
+        _dense(x, count, parameters, at, end, writes, y, used)
+        at = end + writes
+        if last or layer < layers - 1:
+            _activate(y, writes, activation)
+        x, width = y, writes
+    return turn + side, width, place, at
+
+
+@njit(cache=True, error_model="numpy", fastmath={"contract", "reassoc"})
+def _expected(logits: Any, atoms: Floats, weights: Floats) -> float:
+    """Σ softmax(logits) atoms. exp(x) is exp(x / 1024)^1024, by Taylor's series to the eighth order:
+    to 1e-12 where it matters, and without a call."""
+    count = len(atoms)
+    most = -np.inf
+    for k in range(count):
+        most = max(most, float(logits[k]))
+    for k in range(count):
+        x = max(float(logits[k]) - most, -700.0) * (1.0 / 1024.0)
+        w = 1.0 + x * (1.0 / 8.0)
+        w = 1.0 + x * (1.0 / 7.0) * w
+        w = 1.0 + x * (1.0 / 6.0) * w
+        w = 1.0 + x * (1.0 / 5.0) * w
+        w = 1.0 + x * (1.0 / 4.0) * w
+        w = 1.0 + x * (1.0 / 3.0) * w
+        w = 1.0 + x * (1.0 / 2.0) * w
+        w = 1.0 + x * w
+        w *= w
+        w *= w
+        w *= w
+        w *= w
+        w *= w
+        w *= w
+        w *= w
+        w *= w
+        w *= w
+        w *= w
+        weights[k] = w
+    total = mean = 0.0
+    for k in range(count):
+        total += weights[k]
+        mean += weights[k] * atoms[k]
+    return mean / total
+
+
+@njit(cache=True, error_model="numpy")
+def _scalar(outputs: Any, atoms: Floats, compressed: bool, weights: Floats) -> float:
+    """What a head says: its only output, or the scalar that its distribution stands for."""
+    if len(atoms) == 0:
+        return float(outputs[0])
+    y = _expected(outputs, atoms, weights)
+    if not compressed:
+        return y
+    root = math.sqrt(1.0 + 4.0 * EPSILON * (abs(y) + 1.0 + EPSILON))
+    u = 2.0 * y / (root + 1.0 + 2.0 * EPSILON)
+    return u * (abs(u) + 2.0)
+
+
+@njit(cache=True, error_model="numpy")
+def _step(
+    network: Network,
+    latent: Any,
+    action: int,
+    following: Any,
+    room: Any,
+    used: Integers,
+    weights: Floats,
+    logits: Floats,
+) -> tuple[float, float]:
+    """Writes the next latent state and its logits [A]; returns reward and value."""
+    parameters, layout = network.parameters, network.layout
+    size = layout[LATENT]
+    row, _, place, at = _stack(
+        latent, size + action, layout, FIRST, parameters, 0, False, room, 0, used
+    )
+    y = room[row]
+    if layout[RESIDUAL] != 0:
+        for j in range(size):
+            y[j] += latent[j]
+    if layout[TRANSFORM] == SQUASHED:
+        _activate(y, size, TANH)
+    elif layout[TRANSFORM] == ACTIVATED:
+        _activate(y, size, layout[ACTIVATION])
+    elif layout[TRANSFORM] == RESCALED:
+        low, high = y[0], y[0]
+        for j in range(1, size):
+            low, high = min(low, y[j]), max(high, y[j])
+        divisor = max(high - low, y.dtype.type(LATENT_FLOOR))
+        for j in range(size):
+            y[j] = (y[j] - low) / divisor
+    following[:size] = y[:size]
+    row, _, place, at = _stack(following, -1, layout, place, parameters, at, False, room, 0, used)
+    reward = _scalar(room[row], network.reward_atoms, layout[REWARD_COMPRESSED] != 0, weights)
+    trunk = following
+    if layout[place] > 0:
+        row, _, place, at = _stack(
+            following, -1, layout, place, parameters, at, True, room, 0, used
+        )
+        trunk = room[row]
+    else:
+        place += 1
+    row, width, place, at = _stack(trunk, -1, layout, place, parameters, at, False, room, 2, used)
+    if layout[Q_HEAD] == 0:
+        for a in range(width):
+            logits[a] = room[row, a]
+        row, _, place, at = _stack(trunk, -1, layout, place, parameters, at, False, room, 2, used)
+        compressed = layout[VALUE_COMPRESSED] != 0
+        return reward, _scalar(room[row], network.value_atoms, compressed, weights)
+    value, bins = -np.inf, max(1, len(network.value_atoms))
+    for a in range(len(logits)):
+        logits[a] = _scalar(
+            room[row, a * bins : (a + 1) * bins],
+            network.value_atoms,
+            layout[VALUE_COMPRESSED] != 0,
+            weights,
+        )
+        value = max(value, logits[a])
+    return reward, value
+
+
+@njit(cache=True, error_model="numpy", nogil=True)
+def search_mlp(
+    trees: Trees,
+    network: Network,
+    root_latents: Any,
+    latents: Any,
+    room: Any,
+    logits: Floats,
+    values: Floats,
+    noise: tuple[Floats, Floats, Floats],
+    results: tuple[Integers, Floats, Floats, Floats, Integers],
+) -> None:
+    """A whole search, one tree after another.
+
+    Args:
+        latents: [N, H] room for the latent states of one tree.
+        room: [4, W] room for the network's layers, W the widest.
+        logits: [B, A] of the roots; written over.
+        noise: Dirichlet, Gumbel, ties.
+        results: see `finish`.
+    """
+    dirichlet, gumbel, ties = noise
+    visits, q, result_values, policy, chosen = results
+    actions = logits.shape[1]
+    improved, outputs = np.empty(actions), np.empty(actions)
+    weights = np.empty(max(len(network.value_atoms), len(network.reward_atoms)))
+    used = np.empty(room.shape[1], np.int64)
+    for b in range(len(logits)):
+        _begin(trees, b, logits[b], values[b], dirichlet[b], gumbel[b])
+        latents[0] = root_latents[b]
+        for simulation in range(trees.edges.shape[1] - 1):
+            parent, action = _select(trees, b, simulation, ties[b], improved)
+            n = simulation + 1
+            reward, value = _step(
+                network, latents[parent], action, latents[n], room, used, weights, outputs
+            )
+            _grow(trees, b, n, parent, action, reward, outputs, value)
+        _finish(trees, b, ties[b], visits, q, result_values, policy, chosen)
