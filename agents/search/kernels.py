@@ -61,13 +61,21 @@ from agents.search.trees import (
 
 Nodes = Any  # [N] of one tree
 Edges = Any  # [N, A] of one tree, or [A] of one node
+_INNER: dict[str, Any] = {
+    "error_model": "numpy",
+    # called by other kernels only; without the way in from Python they compile in half the time
+    "no_cpython_wrapper": True,
+    "no_cfunc_wrapper": True,
+}
+_inner = njit(**_INNER)
+_entry = njit(cache=True, error_model="numpy", nogil=True)
 _TINY = np.finfo(np.float64).tiny
 
 
 # -- one tree
 
 
-@njit(cache=True, error_model="numpy")
+@_inner
 def _write_node(
     nodes: Nodes, edges: Edges, n: int, kind: int, logits: Floats, value: float
 ) -> None:
@@ -107,7 +115,7 @@ def _write_node(
     nodes[n].visits = 1
 
 
-@njit(cache=True, error_model="numpy")
+@_inner
 def _begin(
     trees: Trees, b: int, logits: Floats, value: float, dirichlet: Floats, gumbel: Floats
 ) -> None:
@@ -141,7 +149,7 @@ def _begin(
         _widen(trees.bounds[b], edges[0])
 
 
-@njit(cache=True, error_model="numpy")
+@_inner
 def _disturb(q: Floats, dirichlet: Floats, fraction: float) -> None:
     """Q [A] with noise in its softmax, brought back to its mean."""
     most, total, mean, count = -np.inf, 0.0, 0.0, 0
@@ -166,7 +174,7 @@ def _disturb(q: Floats, dirichlet: Floats, fraction: float) -> None:
             q[a] += mean - mean_log / count
 
 
-@njit(cache=True, error_model="numpy")
+@_inner
 def _widen(bounds: Floats, edges: Edges) -> None:
     """Bounds that hold the Q of a node's legal actions too."""
     for a in range(len(edges)):
@@ -175,7 +183,7 @@ def _widen(bounds: Floats, edges: Edges) -> None:
             bounds[1] = max(bounds[1], edges[a].q)
 
 
-@njit(cache=True, error_model="numpy")
+@_inner
 def _is_better(score: float, best: float, ties: Floats, a: int, than: int) -> bool:
     """Whether `a` comes before the best so far, `than`; -1 is none."""
     if than < 0 or score > best:
@@ -183,7 +191,7 @@ def _is_better(score: float, best: float, ties: Floats, a: int, than: int) -> bo
     return score == best and len(ties) > 0 and ties[a] > ties[than]
 
 
-@njit(cache=True, error_model="numpy")
+@_inner
 def _bounds(trees: Trees, b: int, n: int) -> tuple[float, float]:
     """Between which Q is normalised at a node: the lowest, and the divisor."""
     normalisation, kind = trees.choices[NORMALISATION], trees.choices[KIND]
@@ -204,7 +212,7 @@ def _bounds(trees: Trees, b: int, n: int) -> tuple[float, float]:
     return low, max(high - low, trees.numbers[FLOOR])
 
 
-@njit(cache=True, error_model="numpy")
+@_inner
 def _normal(q: float, low: float, divisor: float) -> float:
     """Q in [0, 1]; a divisor of 0 leaves it as it is."""
     if divisor == 0.0:
@@ -212,7 +220,7 @@ def _normal(q: float, low: float, divisor: float) -> float:
     return min(max((q - low) / divisor, 0.0), 1.0)
 
 
-@njit(cache=True, error_model="numpy")
+@_inner
 def _by_puct(trees: Trees, b: int, n: int, before: float, ties: Floats) -> tuple[int, float]:
     """The action at a node, and the mean of Q there; `before`: that of its parent."""
     edges, node, choices = trees.edges[b, n], trees.nodes[b, n], trees.choices
@@ -244,7 +252,7 @@ def _by_puct(trees: Trees, b: int, n: int, before: float, ties: Floats) -> tuple
     return best, mean
 
 
-@njit(cache=True, error_model="numpy")
+@_inner
 def _by_ucb(trees: Trees, b: int, n: int, ties: Floats) -> int:
     """Q + c1 √(ln Σn / n) at a node."""
     edges = trees.edges[b, n]
@@ -265,7 +273,7 @@ def _by_ucb(trees: Trees, b: int, n: int, ties: Floats) -> int:
     return best
 
 
-@njit(cache=True, error_model="numpy")
+@_inner
 def _completion(trees: Trees, b: int, n: int) -> tuple[float, float, float, int, int]:
     """σ(q) is (q - low) factor: Q of actions not taken, low, factor, the most visits, and all."""
     edges, numbers = trees.edges[b, n], trees.numbers
@@ -292,7 +300,7 @@ def _completion(trees: Trees, b: int, n: int) -> tuple[float, float, float, int,
     return standing, low, factor / max(high - low, numbers[FLOOR]), most, total
 
 
-@njit(cache=True, error_model="numpy")
+@_inner
 def _improved(trees: Trees, b: int, n: int, policy: Floats) -> int:
     """softmax(logits + σ(completed q)) into `policy` [A], 0 where illegal; the sum of visits."""
     edges = trees.edges[b, n]
@@ -318,7 +326,7 @@ def _improved(trees: Trees, b: int, n: int, policy: Floats) -> int:
     return total
 
 
-@njit(cache=True, error_model="numpy")
+@_inner
 def _by_gumbel(trees: Trees, b: int, n: int, ties: Floats, policy: Floats) -> int:
     """Below the root: the action whose visits lag most behind the improved policy."""
     edges = trees.edges[b, n]
@@ -332,7 +340,7 @@ def _by_gumbel(trees: Trees, b: int, n: int, ties: Floats, policy: Floats) -> in
     return best
 
 
-@njit(cache=True, error_model="numpy")
+@_inner
 def _by_halving(trees: Trees, b: int, visits: int, ties: Floats) -> int:
     """At the root: of the actions with so many visits, the one of highest g + logit + σ(q)."""
     edges = trees.edges[b, 0]
@@ -348,7 +356,7 @@ def _by_halving(trees: Trees, b: int, visits: int, ties: Floats) -> int:
     return best
 
 
-@njit(cache=True, error_model="numpy")
+@_inner
 def _select(trees: Trees, b: int, simulation: int, ties: Any, policy: Floats) -> tuple[int, int]:
     """The node and the action from which the tree grows next."""
     kind, n, mean = trees.choices[KIND], 0, 0.0
@@ -368,7 +376,7 @@ def _select(trees: Trees, b: int, simulation: int, ties: Any, policy: Floats) ->
         n = child
 
 
-@njit(cache=True, error_model="numpy")
+@_inner
 def _grow(
     trees: Trees,
     b: int,
@@ -415,7 +423,7 @@ def _grow(
                 bounds[0], bounds[1] = min(bounds[0], q), max(bounds[1], q)
 
 
-@njit(cache=True, error_model="numpy")
+@_inner
 def _finish(
     trees: Trees,
     b: int,
@@ -463,14 +471,14 @@ def _finish(
 # -- a batch of trees; noise and ties without columns are none
 
 
-@njit(cache=True, error_model="numpy", nogil=True)
+@_entry
 def begin(trees: Trees, logits: Floats, values: Floats, dirichlet: Floats, gumbel: Floats) -> None:
     """See `agents.search.plain.begin`."""
     for b in range(len(logits)):
         _begin(trees, b, logits[b], values[b], dirichlet[b], gumbel[b])
 
 
-@njit(cache=True, error_model="numpy", nogil=True)
+@_entry
 def select(
     trees: Trees,
     simulation: int,
@@ -487,7 +495,7 @@ def select(
         rows[b] = b * count + parents[b]
 
 
-@njit(cache=True, error_model="numpy", nogil=True)
+@_entry
 def grow(
     trees: Trees,
     simulation: int,
@@ -502,7 +510,7 @@ def grow(
         _grow(trees, b, simulation + 1, parents[b], actions[b], rewards[b], logits[b], values[b])
 
 
-@njit(cache=True, error_model="numpy", nogil=True)
+@_entry
 def finish(
     trees: Trees,
     ties: Floats,
@@ -520,7 +528,7 @@ def finish(
 # -- small networks: see `agents.search.mlp`
 
 
-@njit(cache=True, error_model="numpy", fastmath={"contract"})
+@njit(fastmath={"contract"}, **_INNER)
 def _dense(
     x: Any, count: int, parameters: Any, at: int, bias: int, writes: int, y: Any, used: Integers
 ) -> None:
@@ -552,7 +560,7 @@ def _dense(
         k += 1
 
 
-@njit(cache=True, error_model="numpy")
+@_inner
 def _activate(y: Any, count: int, activation: int) -> None:
     zero, one = y.dtype.type(0), y.dtype.type(1)
     if activation == RELU:
@@ -569,7 +577,7 @@ def _activate(y: Any, count: int, activation: int) -> None:
             y[j] = y[j] / (one + math.exp(-y[j]))
 
 
-@njit(cache=True, error_model="numpy")
+@_inner
 def _stack(
     x: Any,
     row: int,
@@ -614,9 +622,9 @@ def _stack(
     return turn + side, width, place, at
 
 
-@njit(cache=True, error_model="numpy", fastmath={"contract", "reassoc"})
+@njit(fastmath={"contract", "reassoc"}, **_INNER)
 def _expected(logits: Any, atoms: Floats, weights: Floats) -> float:
-    """Σ softmax(logits) atoms. exp(x) is exp(x / 1024)^1024, by Taylor's series to the eighth order:
+    """Σ softmax(logits) atoms. exp(x) is exp(x / 1024)^1024, by eight terms of Taylor's series:
     to 1e-12 where it matters, and without a call."""
     count = len(atoms)
     most = -np.inf
@@ -650,7 +658,7 @@ def _expected(logits: Any, atoms: Floats, weights: Floats) -> float:
     return mean / total
 
 
-@njit(cache=True, error_model="numpy")
+@_inner
 def _scalar(outputs: Any, atoms: Floats, compressed: bool, weights: Floats) -> float:
     """What a head says: its only output, or the scalar that its distribution stands for."""
     if len(atoms) == 0:
@@ -663,7 +671,7 @@ def _scalar(outputs: Any, atoms: Floats, compressed: bool, weights: Floats) -> f
     return u * (abs(u) + 2.0)
 
 
-@njit(cache=True, error_model="numpy")
+@_inner
 def _step(
     network: Network,
     latent: Any,
@@ -725,7 +733,7 @@ def _step(
     return reward, value
 
 
-@njit(cache=True, error_model="numpy", nogil=True)
+@_entry
 def search_mlp(
     trees: Trees,
     network: Network,

@@ -27,9 +27,9 @@ def compress(x: ArrayLike) -> NDArray[np.floating]:
 def expand(y: ArrayLike) -> NDArray[np.floating]:
     """h⁻¹(y), elementwise; float32 stays float32.
 
-    With s = √(1 + 4ε(|y| + 1 + ε)), h⁻¹ = sign(y) (((s - 1) / 2ε)² - 1). Near 0 that is a difference
-    of nearly equal numbers twice over. It equals u (|u| + 2) with u = 2 y / (s + 1 + 2ε), which
-    loses nothing.
+    With s = √(1 + 4ε(|y| + 1 + ε)), h⁻¹ = sign(y) (((s - 1) / 2ε)² - 1). Near 0 that
+    is a difference of nearly equal numbers twice over. It equals u (|u| + 2) with
+    u = 2 y / (s + 1 + 2ε), which loses nothing.
     """
     y = _floating(y)
     root = np.sqrt(1 + 4 * EPSILON * (np.abs(y) + 1 + EPSILON))
