@@ -19,11 +19,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-    os.environ.setdefault(variable, "1")
-os.environ.setdefault(
-    "XLA_FLAGS", "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
-)
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+os.environ.setdefault("XLA_FLAGS", "--xla_cpu_multi_thread_eigen=false")
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
@@ -55,7 +53,7 @@ def network(actions: int, width: int) -> tuple[MLPLayers, MLPModel]:
                 (rng.normal(size=(reads, writes)) / np.sqrt(reads)).astype(np.float32),
                 (0.1 * rng.normal(size=writes)).astype(np.float32),
             )
-            for reads, writes in zip(widths, widths[1:], strict=False)
+            for reads, writes in itertools.pairwise(widths)
         ]
 
     layers = MLPLayers(

@@ -32,28 +32,14 @@ from agents.search.layers import (
 )
 from agents.search.scalars import EPSILON
 from agents.search.trees import (
-    C1,
-    C_SCALE,
-    C_VISIT,
-    CURRENT,
-    DISCOUNT,
-    FLOOR,
-    FRACTION,
     GUMBEL,
     ILLEGAL,
-    KIND,
-    MIXED,
     NONE,
-    NORMALISATION,
-    NOT_AT_ROOT,
-    NOT_BELOW,
     PARENT_MEAN,
     PARENT_VALUE,
     PUCT,
     Q_UCB,
-    RESCALE,
     TREE,
-    UNVISITED,
     Floats,
     Integers,
     Trees,
@@ -72,87 +58,56 @@ _entry = njit(cache=True, error_model="numpy", nogil=True)
 _TINY = np.finfo(np.float64).tiny
 
 
-# -- one tree
+# -- one node, by its edges [A] and its record; `rules` is the record of the options
 
 
 @_inner
-def _write_node(
-    nodes: Nodes, edges: Edges, n: int, kind: int, logits: Floats, value: float
-) -> None:
+def _write_node(edges: Any, node: Any, kind: int, logits: Floats, value: float) -> None:
     """An evaluated node without children. Where all logits are -inf, all actions are equal."""
     actions = len(logits)
     most = -np.inf
     for a in range(actions):
-        most = max(most, logits[a])
+        if logits[a] > most:
+            most = logits[a]
     total = 0.0
     for a in range(actions):
-        edge = edges[n, a]
+        edge = edges[a]
         edge.child = -1
-        if kind == Q_UCB:
-            legal = logits[a] > -np.inf or most == -np.inf
-            edge.prior = 0.0 if legal else ILLEGAL
-            edge.q = logits[a] if most > -np.inf else value
+        edge.visits = 0
+        edge.q = 0.0
+        if most > -np.inf and logits[a] == -np.inf:
+            edge.prior = ILLEGAL
+        elif kind == Q_UCB:
+            edge.prior = 0.0
             edge.visits = 1
+            edge.q = logits[a] if most > -np.inf else value
         else:
-            edge.q = 0.0
-            edge.visits = 0
-            if most == -np.inf:
-                edge.prior = 1.0
-            elif logits[a] == -np.inf:
-                edge.prior = ILLEGAL
-            else:
-                edge.prior = math.exp(logits[a] - most)
-            if edge.prior > 0.0:
-                total += edge.prior
+            edge.prior = math.exp(logits[a] - most) if most > -np.inf else 1.0
+            total += edge.prior
     if kind != Q_UCB:
         for a in range(actions):
-            if edges[n, a].prior > 0.0:
-                edges[n, a].prior /= total
+            if edges[a].prior > 0.0:
+                edges[a].prior /= total
     elif most > -np.inf:
         value = most
-    nodes[n].evaluation = value
-    nodes[n].value = value
-    nodes[n].visits = 1
+    node.evaluation = value
+    node.value = value
+    node.visits = 1
 
 
 @_inner
-def _begin(
-    trees: Trees, b: int, logits: Floats, value: float, dirichlet: Floats, gumbel: Floats
-) -> None:
-    """A root alone. `logits` [A] may be written over; noise of no length is none."""
-    nodes, edges, kind = trees.nodes[b], trees.edges[b], trees.choices[KIND]
-    actions, fraction = len(logits), trees.numbers[FRACTION]
-    if kind == Q_UCB and len(dirichlet) > 0 and fraction > 0.0:
-        _disturb(logits, dirichlet, fraction)
-    _write_node(nodes, edges, 0, kind, logits, value)
-    nodes[0].parent = -1
-    nodes[0].action = -1
-    nodes[0].reward = 0.0
-    trees.bounds[b, 0] = np.inf
-    trees.bounds[b, 1] = -np.inf
-    if kind == PUCT and len(dirichlet) > 0:
-        for a in range(actions):
-            if edges[0, a].prior >= 0.0:
-                edges[0, a].prior = (1.0 - fraction) * edges[0, a].prior + fraction * dirichlet[a]
-    elif kind == GUMBEL:
-        most, total, legal = -np.inf, 0.0, 0
-        for a in range(actions):
-            most = max(most, logits[a])
-        for a in range(actions):
-            total += math.exp(logits[a] - most) if most > -np.inf else 1.0
-            legal += edges[0, a].prior >= 0.0
-        for a in range(actions):
-            score = logits[a] - most if most > -np.inf else 0.0
-            trees.root_scores[b, a] = score + (gumbel[a] if len(gumbel) > 0 else 0.0)
-        trees.considered[b] = min(len(trees.halving) - 1, legal)
-    elif kind == Q_UCB:
-        _widen(trees.bounds[b], edges[0])
+def _widen(root: Any, edges: Any) -> None:
+    """The tree's bounds hold the Q of a node's legal actions too."""
+    for a in range(len(edges)):
+        if edges[a].prior >= 0.0:
+            root.low = min(root.low, edges[a].q)
+            root.high = max(root.high, edges[a].q)
 
 
 @_inner
 def _disturb(q: Floats, dirichlet: Floats, fraction: float) -> None:
     """Q [A] with noise in its softmax, brought back to its mean."""
-    most, total, mean, count = -np.inf, 0.0, 0.0, 0
+    most, total, shift, count = -np.inf, 0.0, 0.0, 0
     for a in range(len(q)):
         most = max(most, q[a])
     if most == -np.inf:
@@ -160,27 +115,15 @@ def _disturb(q: Floats, dirichlet: Floats, fraction: float) -> None:
     for a in range(len(q)):
         if q[a] > -np.inf:
             total += math.exp(q[a] - most)
-            mean += q[a]
             count += 1
-    mean /= count
-    mean_log = 0.0
     for a in range(len(q)):
         if q[a] > -np.inf:
             share = (1.0 - fraction) * math.exp(q[a] - most) / total + fraction * dirichlet[a]
+            shift += q[a]
             q[a] = math.log(max(share, _TINY))
-            mean_log += q[a]
+            shift -= q[a]
     for a in range(len(q)):
-        if q[a] > -np.inf:
-            q[a] += mean - mean_log / count
-
-
-@_inner
-def _widen(bounds: Floats, edges: Edges) -> None:
-    """Bounds that hold the Q of a node's legal actions too."""
-    for a in range(len(edges)):
-        if edges[a].prior >= 0.0:
-            bounds[0] = min(bounds[0], edges[a].q)
-            bounds[1] = max(bounds[1], edges[a].q)
+        q[a] += shift / count
 
 
 @_inner
@@ -192,24 +135,21 @@ def _is_better(score: float, best: float, ties: Floats, a: int, than: int) -> bo
 
 
 @_inner
-def _bounds(trees: Trees, b: int, n: int) -> tuple[float, float]:
-    """Between which Q is normalised at a node: the lowest, and the divisor."""
-    normalisation, kind = trees.choices[NORMALISATION], trees.choices[KIND]
-    if normalisation == TREE:
-        low, high = trees.bounds[b, 0], trees.bounds[b, 1]
-    else:
+def _bounds(edges: Any, node: Any, root: Any, rules: Any) -> tuple[float, float]:
+    """Between which Q is normalised at a node: the lowest, and the divisor; 0: not divided."""
+    low, high = root.low, root.high
+    if rules.normalisation != TREE:
         low, high = np.inf, -np.inf
-        if kind == PUCT:
-            low = high = trees.nodes[b, n].value
-        edges = trees.edges[b, n]
+        if rules.kind == PUCT:
+            low = high = node.value
         for a in range(len(edges)):
-            if edges[a].prior >= 0.0 and edges[a].visits > 0:
+            if edges[a].visits > 0:
                 low, high = min(low, edges[a].q), max(high, edges[a].q)
-        if normalisation == NONE:
+        if rules.normalisation == NONE:
             return low, 0.0
     if high < low:
         return 0.0, np.inf
-    return low, max(high - low, trees.numbers[FLOOR])
+    return low, max(high - low, rules.floor)
 
 
 @_inner
@@ -221,25 +161,33 @@ def _normal(q: float, low: float, divisor: float) -> float:
 
 
 @_inner
-def _by_puct(trees: Trees, b: int, n: int, before: float, ties: Floats) -> tuple[int, float]:
+def _by_puct(
+    edges: Any,
+    node: Any,
+    root: Any,
+    rules: Any,
+    at_root: bool,
+    before: float,
+    exploration: Floats,
+    ties: Floats,
+) -> tuple[int, float]:
     """The action at a node, and the mean of Q there; `before`: that of its parent."""
-    edges, node, choices = trees.edges[b, n], trees.nodes[b, n], trees.choices
-    low, divisor = _bounds(trees, b, n)
-    mean, unvisited = before, choices[UNVISITED]
-    if unvisited == PARENT_MEAN:
-        total, count = (0.0, 0) if n == 0 else (before, 1)
+    low, divisor = _bounds(edges, node, root, rules)
+    mean, standing = before, low
+    if rules.unvisited == PARENT_MEAN:
+        total, count = 0.0, 0
+        if not at_root:
+            total, count = before, 1
         for a in range(len(edges)):
             if edges[a].visits > 0:
                 total += edges[a].q
                 count += 1
-        mean = total / count if count > 0 else 0.0
-        standing = _normal(mean, low, divisor)
-    elif unvisited == PARENT_VALUE:
-        standing = _normal(node.value, low, divisor)
-    else:
-        standing = _normal(low, low, divisor)
-    visits = node.visits - choices[NOT_AT_ROOT if n == 0 else NOT_BELOW]
-    weight = trees.exploration[visits]
+        mean = total / max(count, 1)
+        standing = mean
+    elif rules.unvisited == PARENT_VALUE:
+        standing = node.value
+    standing = _normal(standing, low, divisor)
+    weight = exploration[node.visits - (rules.not_at_root if at_root else rules.not_below)]
     best, best_score = -1, 0.0
     for a in range(len(edges)):
         edge = edges[a]
@@ -253,31 +201,28 @@ def _by_puct(trees: Trees, b: int, n: int, before: float, ties: Floats) -> tuple
 
 
 @_inner
-def _by_ucb(trees: Trees, b: int, n: int, ties: Floats) -> int:
+def _by_ucb(edges: Any, node: Any, root: Any, rules: Any, ties: Floats) -> int:
     """Q + c1 √(ln Σn / n) at a node."""
-    edges = trees.edges[b, n]
-    low, divisor = _bounds(trees, b, n)
+    low, divisor = _bounds(edges, node, root, rules)
     total = 0
     for a in range(len(edges)):
-        if edges[a].prior >= 0.0:
-            total += edges[a].visits
+        total += edges[a].visits
     log = math.log(total)
     best, best_score = -1, 0.0
     for a in range(len(edges)):
         edge = edges[a]
         if edge.prior < 0.0:
             continue
-        score = _normal(edge.q, low, divisor) + trees.numbers[C1] * math.sqrt(log / edge.visits)
+        score = _normal(edge.q, low, divisor) + rules.c1 * math.sqrt(log / edge.visits)
         if _is_better(score, best_score, ties, a, best):
             best, best_score = a, score
     return best
 
 
 @_inner
-def _completion(trees: Trees, b: int, n: int) -> tuple[float, float, float, int, int]:
-    """σ(q) is (q - low) factor: Q of actions not taken, low, factor, the most visits, and all."""
-    edges, numbers = trees.edges[b, n], trees.numbers
-    standing = trees.nodes[b, n].evaluation
+def _completion(edges: Any, node: Any, rules: Any) -> tuple[float, float, float, int]:
+    """σ(q) is (q - low) factor: Q of actions not taken, low, factor, and the sum of visits."""
+    standing = node.evaluation
     low, high, visited, total, most = np.inf, -np.inf, 0, 0, 0
     share = weighted = 0.0
     for a in range(len(edges)):
@@ -290,36 +235,35 @@ def _completion(trees: Trees, b: int, n: int) -> tuple[float, float, float, int,
             most = max(most, edge.visits)
             total += edge.visits
             visited += 1
-    if trees.choices[MIXED] != 0 and total > 0:
+    if rules.mixed != 0 and total > 0:
         standing = (standing + total * (weighted / share)) / (1.0 + total)
-    factor = (numbers[C_VISIT] + most) * numbers[C_SCALE]
-    if trees.choices[RESCALE] == 0:
-        return standing, 0.0, factor, most, total
+    factor = (rules.c_visit + most) * rules.c_scale
+    if rules.rescale == 0:
+        return standing, 0.0, factor, total
     if visited < len(edges):
         low, high = min(low, standing), max(high, standing)
-    return standing, low, factor / max(high - low, numbers[FLOOR]), most, total
+    return standing, low, factor / max(high - low, rules.floor), total
 
 
 @_inner
-def _improved(trees: Trees, b: int, n: int, policy: Floats) -> int:
+def _improved(edges: Any, node: Any, rules: Any, policy: Floats) -> int:
     """softmax(logits + σ(completed q)) into `policy` [A], 0 where illegal; the sum of visits."""
-    edges = trees.edges[b, n]
-    standing, low, factor, _, total = _completion(trees, b, n)
-    rest = (standing - low) * factor
+    standing, low, factor, total = _completion(edges, node, rules)
     greatest = -np.inf
     for a in range(len(edges)):
-        if edges[a].prior > 0.0:
-            sigma = (edges[a].q - low) * factor if edges[a].visits > 0 else rest
-            greatest = max(greatest, sigma)
-    scale, unvisited = 0.0, math.exp(rest - greatest)
+        edge = edges[a]
+        if edge.prior > 0.0:
+            greatest = max(greatest, ((edge.q if edge.visits > 0 else standing) - low) * factor)
+    scale, unvisited = 0.0, math.exp((standing - low) * factor - greatest)
     for a in range(len(edges)):
         edge = edges[a]
         policy[a] = 0.0
         if edge.prior > 0.0:
+            policy[a] = edge.prior
             if edge.visits > 0:
-                policy[a] = edge.prior * math.exp((edge.q - low) * factor - greatest)
+                policy[a] *= math.exp((edge.q - low) * factor - greatest)
             else:
-                policy[a] = edge.prior * unvisited
+                policy[a] *= unvisited
             scale += policy[a]
     for a in range(len(edges)):
         policy[a] /= scale
@@ -327,10 +271,9 @@ def _improved(trees: Trees, b: int, n: int, policy: Floats) -> int:
 
 
 @_inner
-def _by_gumbel(trees: Trees, b: int, n: int, ties: Floats, policy: Floats) -> int:
+def _by_gumbel(edges: Any, node: Any, rules: Any, ties: Floats, policy: Floats) -> int:
     """Below the root: the action whose visits lag most behind the improved policy."""
-    edges = trees.edges[b, n]
-    total = _improved(trees, b, n, policy)
+    total = _improved(edges, node, rules, policy)
     best, best_score = -1, 0.0
     for a in range(len(edges)):
         if edges[a].prior >= 0.0:
@@ -341,36 +284,86 @@ def _by_gumbel(trees: Trees, b: int, n: int, ties: Floats, policy: Floats) -> in
 
 
 @_inner
-def _by_halving(trees: Trees, b: int, visits: int, ties: Floats) -> int:
+def _by_halving(
+    edges: Any, node: Any, rules: Any, scores: Floats, visits: int, ties: Floats
+) -> int:
     """At the root: of the actions with so many visits, the one of highest g + logit + σ(q)."""
-    edges = trees.edges[b, 0]
-    standing, low, factor, _, _ = _completion(trees, b, 0)
+    standing, low, factor, _ = _completion(edges, node, rules)
     best, best_score = -1, 0.0
     for a in range(len(edges)):
         edge = edges[a]
         if edge.prior >= 0.0 and edge.visits == visits:
-            q = edge.q if visits > 0 else standing
-            score = trees.root_scores[b, a] + (q - low) * factor
+            score = scores[a] + ((edge.q if visits > 0 else standing) - low) * factor
             if _is_better(score, best_score, ties, a, best):
                 best, best_score = a, score
     return best
 
 
+# -- one tree, by its nodes [N], edges [N, A] and the record of its root
+
+
 @_inner
-def _select(trees: Trees, b: int, simulation: int, ties: Any, policy: Floats) -> tuple[int, int]:
-    """The node and the action from which the tree grows next."""
-    kind, n, mean = trees.choices[KIND], 0, 0.0
+def _begin(
+    nodes: Nodes,
+    edges: Edges,
+    root: Any,
+    rules: Any,
+    scores: Floats,
+    widest: int,
+    logits: Floats,
+    value: float,
+    dirichlet: Floats,
+    gumbel: Floats,
+) -> None:
+    """A root alone. `logits` [A] may be written over; noise of no length is none."""
+    kind, fraction = rules.kind, rules.fraction
+    noisy = len(dirichlet) > 0 and fraction > 0.0
+    if kind == Q_UCB and noisy:
+        _disturb(logits, dirichlet, fraction)
+    _write_node(edges[0], nodes[0], kind, logits, value)
+    nodes[0].parent = -1
+    nodes[0].action = -1
+    nodes[0].reward = 0.0
+    root.low, root.high, legal = np.inf, -np.inf, 0
+    for a in range(len(logits)):
+        edge = edges[0, a]
+        if edge.prior >= 0.0:
+            legal += 1
+            if kind == PUCT and noisy:
+                edge.prior = (1.0 - fraction) * edge.prior + fraction * dirichlet[a]
+            scores[a] = math.log(max(edge.prior, _TINY))
+            if len(gumbel) > 0:
+                scores[a] += gumbel[a]
+    root.considered = min(widest, legal)
+    if kind == Q_UCB:
+        _widen(root, edges[0])
+
+
+@_inner
+def _select(
+    nodes: Nodes,
+    edges: Edges,
+    root: Any,
+    rules: Any,
+    scores: Floats,
+    exploration: Floats,
+    visits: int,
+    ties: Any,
+    policy: Floats,
+) -> tuple[int, int]:
+    """The node and the action from which the tree grows next; `visits`: see `_by_halving`."""
+    kind, n, mean = rules.kind, 0, 0.0
     while True:
-        here = ties[n]
+        here, node, tie = edges[n], nodes[n], ties[n]
         if kind == PUCT:
-            action, mean = _by_puct(trees, b, n, mean, here)
+            action, mean = _by_puct(here, node, root, rules, n == 0, mean, exploration, tie)
         elif kind == Q_UCB:
-            action = _by_ucb(trees, b, n, here)
+            action = _by_ucb(here, node, root, rules, tie)
         elif n > 0:
-            action = _by_gumbel(trees, b, n, here, policy)
+            action = _by_gumbel(here, node, rules, tie, policy)
         else:
-            action = _by_halving(trees, b, trees.halving[trees.considered[b], simulation], here)
-        child = trees.edges[b, n, action].child
+            action = _by_halving(here, node, rules, scores, visits, tie)
+        child = here[action].child
         if child < 0:
             return n, action
         n = child
@@ -378,8 +371,10 @@ def _select(trees: Trees, b: int, simulation: int, ties: Any, policy: Floats) ->
 
 @_inner
 def _grow(
-    trees: Trees,
-    b: int,
+    nodes: Nodes,
+    edges: Edges,
+    root: Any,
+    rules: Any,
     n: int,
     parent: int,
     action: int,
@@ -388,15 +383,14 @@ def _grow(
     value: float,
 ) -> None:
     """Adds node `n` and backs its value up."""
-    nodes, edges, bounds = trees.nodes[b], trees.edges[b], trees.bounds[b]
-    kind, discount = trees.choices[KIND], trees.numbers[DISCOUNT]
-    _write_node(nodes, edges, n, kind, logits, value)
+    kind, discount = rules.kind, rules.discount
+    _write_node(edges[n], nodes[n], kind, logits, value)
     nodes[n].parent = parent
     nodes[n].action = action
     nodes[n].reward = reward
     edges[parent, action].child = n
     if kind == Q_UCB:
-        _widen(bounds, edges[n])
+        _widen(root, edges[n])
     ret, at = nodes[n].value, n
     while at > 0:
         child = nodes[at]
@@ -407,65 +401,58 @@ def _grow(
         else:
             edge.q = child.reward + discount * child.value
         edge.visits += 1
-        bounds[0] = min(bounds[0], edge.q)
-        bounds[1] = max(bounds[1], edge.q)
+        root.low, root.high = min(root.low, edge.q), max(root.high, edge.q)
         node.value = (node.value * node.visits + ret) / (node.visits + 1.0)
         node.visits += 1
         at = child.parent
-    if trees.choices[CURRENT] != 0 and trees.choices[NORMALISATION] == TREE:
-        bounds[0], bounds[1] = np.inf, -np.inf
+    if rules.current != 0 and rules.normalisation == TREE:
+        root.low, root.high = np.inf, -np.inf
         if kind == Q_UCB:
             for i in range(n + 1):
-                _widen(bounds, edges[i])
+                _widen(root, edges[i])
         else:
             for i in range(1, n + 1):
                 q = edges[nodes[i].parent, nodes[i].action].q
-                bounds[0], bounds[1] = min(bounds[0], q), max(bounds[1], q)
+                root.low, root.high = min(root.low, q), max(root.high, q)
 
 
 @_inner
 def _finish(
-    trees: Trees,
-    b: int,
-    ties: Any,
+    edges: Any,
+    node: Any,
+    rules: Any,
+    scores: Floats,
+    ties: Floats,
     visits: Integers,
     q: Floats,
-    values: Floats,
     policy: Floats,
-    chosen: Integers,
-) -> None:
-    """What the root of a tree says, into [B, A] and [B]."""
-    edges, kind = trees.edges[b, 0], trees.choices[KIND]
+) -> tuple[float, int]:
+    """What a root says: into [A] each, and its value and action."""
+    kind = rules.kind
     own = 1 if kind == Q_UCB else 0
     total, most, legal = 0, 0, 0
     for a in range(len(edges)):
         edge = edges[a]
-        visits[b, a] = edge.visits - own if edge.prior >= 0.0 else 0
-        q[b, a] = edge.q if edge.prior >= 0.0 and edge.visits > 0 else -np.inf
-        total += visits[b, a]
-        most = max(most, visits[b, a])
+        visits[a] = edge.visits - own if edge.prior >= 0.0 else 0
+        q[a] = edge.q if edge.visits > 0 else -np.inf
+        total += visits[a]
+        most = max(most, visits[a])
         legal += edge.prior >= 0.0
-    values[b] = trees.nodes[b, 0].value
     if kind == GUMBEL:
-        _improved(trees, b, 0, policy[b])
-        chosen[b] = _by_halving(trees, b, most, ties[0])
-        return
-    for a in range(len(edges)):
-        if total > 0:
-            policy[b, a] = visits[b, a] / total
-        elif kind == PUCT:
-            policy[b, a] = max(edges[a].prior, 0.0)
-        else:
-            policy[b, a] = 1.0 / legal if edges[a].prior >= 0.0 else 0.0
+        _improved(edges, node, rules, policy)
+        return node.value, _by_halving(edges, node, rules, scores, most, ties)
     best, best_score = -1, 0.0
     for a in range(len(edges)):
+        policy[a] = 0.0
         if edges[a].prior >= 0.0:
-            score = q[b, a] if kind == Q_UCB else policy[b, a]
-            if _is_better(score, best_score, ties[0], a, best):
+            if total > 0:
+                policy[a] = visits[a] / total
+            else:
+                policy[a] = edges[a].prior if kind == PUCT else 1.0 / legal
+            score = q[a] if kind == Q_UCB else policy[a]
+            if _is_better(score, best_score, ties, a, best):
                 best, best_score = a, score
-    chosen[b] = best
-    if kind == Q_UCB:
-        values[b] = best_score
+    return best_score if kind == Q_UCB else node.value, best
 
 
 # -- a batch of trees; noise and ties without columns are none
@@ -474,8 +461,20 @@ def _finish(
 @_entry
 def begin(trees: Trees, logits: Floats, values: Floats, dirichlet: Floats, gumbel: Floats) -> None:
     """See `agents.search.plain.begin`."""
+    rules, widest = trees.rules[0], len(trees.halving) - 1
     for b in range(len(logits)):
-        _begin(trees, b, logits[b], values[b], dirichlet[b], gumbel[b])
+        _begin(
+            trees.nodes[b],
+            trees.edges[b],
+            trees.roots[b],
+            rules,
+            trees.scores[b],
+            widest,
+            logits[b],
+            values[b],
+            dirichlet[b],
+            gumbel[b],
+        )
 
 
 @_entry
@@ -488,10 +487,21 @@ def select(
     rows: Integers,
 ) -> None:
     """See `agents.search.plain.select`."""
+    rules, count = trees.rules[0], trees.edges.shape[1]
     policy = np.empty(trees.edges.shape[2])
-    count = trees.edges.shape[1]
     for b in range(len(parents)):
-        parents[b], actions[b] = _select(trees, b, simulation, ties[b], policy)
+        root = trees.roots[b]
+        parents[b], actions[b] = _select(
+            trees.nodes[b],
+            trees.edges[b],
+            root,
+            rules,
+            trees.scores[b],
+            trees.exploration,
+            trees.halving[root.considered, simulation],
+            ties[b],
+            policy,
+        )
         rows[b] = b * count + parents[b]
 
 
@@ -506,8 +516,20 @@ def grow(
     values: Floats,
 ) -> None:
     """See `agents.search.plain.grow`."""
+    rules = trees.rules[0]
     for b in range(len(parents)):
-        _grow(trees, b, simulation + 1, parents[b], actions[b], rewards[b], logits[b], values[b])
+        _grow(
+            trees.nodes[b],
+            trees.edges[b],
+            trees.roots[b],
+            rules,
+            simulation + 1,
+            parents[b],
+            actions[b],
+            rewards[b],
+            logits[b],
+            values[b],
+        )
 
 
 @_entry
@@ -522,7 +544,16 @@ def finish(
 ) -> None:
     """See `agents.search.plain.finish`."""
     for b in range(len(visits)):
-        _finish(trees, b, ties[b], visits, q, values, policy, chosen)
+        values[b], chosen[b] = _finish(
+            trees.edges[b, 0],
+            trees.nodes[b, 0],
+            trees.rules[0],
+            trees.scores[b],
+            ties[b, 0],
+            visits[b],
+            q[b],
+            policy[b],
+        )
 
 
 # -- small networks: see `agents.search.mlp`
@@ -760,14 +791,30 @@ def search_mlp(
     improved, outputs = np.empty(actions), np.empty(actions)
     weights = np.empty(max(len(network.value_atoms), len(network.reward_atoms)))
     used = np.empty(room.shape[1], np.int64)
+    rules, widest = trees.rules[0], len(trees.halving) - 1
     for b in range(len(logits)):
-        _begin(trees, b, logits[b], values[b], dirichlet[b], gumbel[b])
+        nodes, edges, root, scores = trees.nodes[b], trees.edges[b], trees.roots[b], trees.scores[b]
+        _begin(
+            nodes, edges, root, rules, scores, widest, logits[b], values[b], dirichlet[b], gumbel[b]
+        )
         latents[0] = root_latents[b]
-        for simulation in range(trees.edges.shape[1] - 1):
-            parent, action = _select(trees, b, simulation, ties[b], improved)
+        for simulation in range(len(nodes) - 1):
+            parent, action = _select(
+                nodes,
+                edges,
+                root,
+                rules,
+                scores,
+                trees.exploration,
+                trees.halving[root.considered, simulation],
+                ties[b],
+                improved,
+            )
             n = simulation + 1
             reward, value = _step(
                 network, latents[parent], action, latents[n], room, used, weights, outputs
             )
-            _grow(trees, b, n, parent, action, reward, outputs, value)
-        _finish(trees, b, ties[b], visits, q, result_values, policy, chosen)
+            _grow(nodes, edges, root, rules, n, parent, action, reward, outputs, value)
+        result_values[b], chosen[b] = _finish(
+            edges[0], nodes[0], rules, scores, ties[b, 0], visits[b], q[b], policy[b]
+        )

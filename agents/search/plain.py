@@ -9,28 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agents.search.trees import (
-    C1,
-    C_SCALE,
-    C_VISIT,
-    CURRENT,
-    DISCOUNT,
-    FLOOR,
-    FRACTION,
     GUMBEL,
     ILLEGAL,
-    KIND,
-    MIXED,
     NONE,
-    NORMALISATION,
-    NOT_AT_ROOT,
-    NOT_BELOW,
     PARENT_MEAN,
     PARENT_VALUE,
     PUCT,
     Q_UCB,
-    RESCALE,
     TREE,
-    UNVISITED,
     Floats,
     Integers,
     Trees,
@@ -48,7 +34,8 @@ def begin(trees: Trees, logits: Floats, values: Floats, dirichlet: Floats, gumbe
         values: [B].
         dirichlet, gumbel: [B, A] noise, or [B, 0] for none.
     """
-    kind, fraction = trees.choices[KIND], trees.numbers[FRACTION]
+    rules = trees.rules[0]
+    kind, fraction = rules["kind"], rules["fraction"]
     batch = len(logits)
     if kind == Q_UCB and dirichlet.size and fraction > 0:
         logits = _disturbed(logits, dirichlet, fraction)
@@ -57,17 +44,15 @@ def begin(trees: Trees, logits: Floats, values: Floats, dirichlet: Floats, gumbe
     root["parent"], root["action"], root["reward"] = -1, -1, 0.0
     edges = trees.edges[:batch, 0]
     legal = edges["prior"] >= 0
-    trees.bounds[:batch] = np.inf, -np.inf
+    trees.roots["low"][:batch], trees.roots["high"][:batch] = np.inf, -np.inf
     if kind == PUCT and dirichlet.size:
         mixed = (1 - fraction) * edges["prior"] + fraction * dirichlet
         edges["prior"] = np.where(legal, mixed, ILLEGAL)
-    elif kind == GUMBEL:
-        most = logits.max(axis=1, keepdims=True)
-        scores = np.where(np.isneginf(most), 0.0, logits - np.where(np.isneginf(most), 0.0, most))
-        trees.root_scores[:batch] = scores + (gumbel if gumbel.size else 0.0)
-        trees.considered[:batch] = np.minimum(len(trees.halving) - 1, legal.sum(axis=1))
     elif kind == Q_UCB:
         _widen(trees, 0, batch)
+    scores = np.log(np.maximum(edges["prior"], _TINY))
+    trees.scores[:batch] = scores + (gumbel if gumbel.size else 0.0)
+    trees.roots["considered"][:batch] = np.minimum(len(trees.halving) - 1, legal.sum(axis=1))
 
 
 def select(
@@ -82,7 +67,8 @@ def select(
 
     `rows` [B] becomes the node's place among all B * N.
     """
-    kind, batch = trees.choices[KIND], len(parents)
+    rules = trees.rules[0]
+    kind, batch = rules["kind"], len(parents)
     at = np.zeros(batch, np.int64)
     mean = np.zeros(batch)
     active = np.arange(batch)
@@ -97,7 +83,7 @@ def select(
             scores = policy - trees.edges["visits"][active, n] / (1.0 + total[:, None])
         else:
             scores = _halving_scores(
-                trees, active, trees.halving[trees.considered[active], simulation]
+                trees, active, trees.halving[trees.roots["considered"][active], simulation]
             )
         legal = trees.edges["prior"][active, n] >= 0
         action = _best(np.where(legal, scores, -np.inf), ties[active, n])
@@ -118,9 +104,11 @@ def grow(
     values: Floats,
 ) -> None:
     """Adds a node to each tree, and backs its value up."""
-    kind, discount = trees.choices[KIND], trees.numbers[DISCOUNT]
+    rules = trees.rules[0]
+    kind, discount = rules["kind"], rules["discount"]
     batch, new = len(parents), simulation + 1
-    nodes, edges, bounds = trees.nodes, trees.edges, trees.bounds
+    nodes, edges = trees.nodes, trees.edges
+    lows, highs = trees.roots["low"][:batch], trees.roots["high"][:batch]
     _write_nodes(trees, new, logits, values)
     every = np.arange(batch)
     nodes["parent"][:batch, new] = parents
@@ -143,19 +131,19 @@ def grow(
         else:
             edges["q"][edge] = nodes["reward"][here] + discount * nodes["value"][here]
         edges["visits"][edge] += 1
-        bounds[active, 0] = np.minimum(bounds[active, 0], edges["q"][edge])
-        bounds[active, 1] = np.maximum(bounds[active, 1], edges["q"][edge])
+        lows[active] = np.minimum(lows[active], edges["q"][edge])
+        highs[active] = np.maximum(highs[active], edges["q"][edge])
         count = nodes["visits"][above]
         nodes["value"][above] = (nodes["value"][above] * count + ret[active]) / (count + 1.0)
         nodes["visits"][above] += 1
         at[active] = above[1]
         active = active[above[1] > 0]
-    if trees.choices[CURRENT] and trees.choices[NORMALISATION] == TREE:
+    if rules["current"] and rules["normalisation"] == TREE:
         known = edges[:batch, : new + 1]
         there = (known["prior"] >= 0) & (known["visits"] > 0)
         q = known["q"]
-        bounds[:batch, 0] = np.where(there, q, np.inf).min(axis=(1, 2))
-        bounds[:batch, 1] = np.where(there, q, -np.inf).max(axis=(1, 2))
+        lows[:] = np.where(there, q, np.inf).min(axis=(1, 2))
+        highs[:] = np.where(there, q, -np.inf).max(axis=(1, 2))
 
 
 def finish(
@@ -168,7 +156,8 @@ def finish(
     chosen: Integers,
 ) -> None:
     """What the roots say, into [B, A] and [B]; see `agents.search.search.SearchResult`."""
-    kind, batch = trees.choices[KIND], len(visits)
+    rules = trees.rules[0]
+    kind, batch = rules["kind"], len(visits)
     edges, every, root = trees.edges[:batch, 0], np.arange(batch), np.zeros(batch, np.int64)
     legal = edges["prior"] >= 0
     visits[:] = np.where(legal, edges["visits"] - (kind == Q_UCB), 0)
@@ -196,7 +185,8 @@ def _puct_scores(
     edges, nodes = trees.edges[which, n], trees.nodes[which, n]
     low, divisor = _bounds(trees, which, n)
     visited = edges["visits"] > 0
-    mean, unvisited = before, trees.choices[UNVISITED]
+    rules = trees.rules[0]
+    mean, unvisited = before, rules["unvisited"]
     standing = low
     if unvisited == PARENT_MEAN:
         above = n > 0
@@ -206,7 +196,7 @@ def _puct_scores(
     elif unvisited == PARENT_VALUE:
         standing = nodes["value"]
     q = np.where(visited, edges["q"], standing[:, None])
-    own = np.where(n == 0, trees.choices[NOT_AT_ROOT], trees.choices[NOT_BELOW])
+    own = np.where(n == 0, rules["not_at_root"], rules["not_below"])
     weight = trees.exploration[nodes["visits"] - own]
     scores = _normal(q, low, divisor) + edges["prior"] * weight[:, None] / (1.0 + edges["visits"])
     return scores, mean
@@ -215,10 +205,10 @@ def _puct_scores(
 def _ucb_scores(trees: Trees, which: Integers, n: Integers) -> Floats:
     """Q + c1 √(ln Σn / n_a)."""
     edges = trees.edges[which, n]
-    total = np.where(edges["prior"] >= 0, edges["visits"], 0).sum(axis=1)
+    total = edges["visits"].sum(axis=1)
     low, divisor = _bounds(trees, which, n)
-    bonus = np.sqrt(np.log(total)[:, None] / edges["visits"])
-    return _normal(edges["q"], low, divisor) + trees.numbers[C1] * bonus
+    bonus = trees.rules["c1"] * np.sqrt(np.log(total)[:, None] / np.maximum(edges["visits"], 1))
+    return _normal(edges["q"], low, divisor) + bonus
 
 
 def _halving_scores(trees: Trees, which: Integers, visits: Integers) -> Floats:
@@ -226,28 +216,29 @@ def _halving_scores(trees: Trees, which: Integers, visits: Integers) -> Floats:
     root = np.zeros(len(which), np.int64)
     edges = trees.edges[which, root]
     sigma, _ = _completed(trees, which, root)
-    scores = trees.root_scores[which] + sigma
+    scores = trees.scores[which] + sigma
     return np.where(edges["visits"] == visits[:, None], scores, -np.inf)
 
 
 def _bounds(trees: Trees, which: Integers, n: Integers) -> tuple[Floats, Floats]:
     """Between which Q is normalised at a node: the lowest, and the divisor; 0: not divided."""
-    normalisation = trees.choices[NORMALISATION]
+    rules = trees.rules[0]
+    normalisation = rules["normalisation"]
     if normalisation == TREE:
-        low, high = trees.bounds[which].T
+        low, high = trees.roots["low"][which], trees.roots["high"][which]
     else:
         edges = trees.edges[which, n]
         there = (edges["prior"] >= 0) & (edges["visits"] > 0)
         low = np.where(there, edges["q"], np.inf).min(axis=1)
         high = np.where(there, edges["q"], -np.inf).max(axis=1)
-        if trees.choices[KIND] == PUCT:
+        if rules["kind"] == PUCT:
             value = trees.nodes["value"][which, n]
             low, high = np.minimum(low, value), np.maximum(high, value)
         if normalisation == NONE:
             return low, np.zeros(len(low))
     none = high < low
     low, high = np.where(none, 0.0, low), np.where(none, np.inf, high)
-    return low, np.maximum(high - low, trees.numbers[FLOOR])
+    return low, np.maximum(high - low, rules["floor"])
 
 
 def _normal(q: Floats, low: Floats, divisor: Floats) -> Floats:
@@ -259,21 +250,21 @@ def _normal(q: Floats, low: Floats, divisor: Floats) -> Floats:
 
 def _completed(trees: Trees, which: Integers, n: Integers) -> tuple[Floats, Integers]:
     """σ(completed q) [B, A] and the sum of visits [B]."""
-    edges, numbers = trees.edges[which, n], trees.numbers
+    edges, rules = trees.edges[which, n], trees.rules[0]
     visits, visited = edges["visits"], edges["visits"] > 0
     total = visits.sum(axis=1)
     standing = trees.nodes["evaluation"][which, n]
-    if trees.choices[MIXED]:
+    if rules["mixed"]:
         prior = np.where(visited, np.maximum(edges["prior"], _TINY), 0.0)
         share = np.where(total > 0, prior.sum(axis=1), 1.0)
         mean = np.where(visited, prior * edges["q"], 0.0).sum(axis=1) / share
         standing = (standing + total * mean) / (1.0 + total)
     q = np.where(visited, edges["q"], standing[:, None])
-    factor = (numbers[C_VISIT] + visits.max(axis=1)) * numbers[C_SCALE]
-    if not trees.choices[RESCALE]:
+    factor = (rules["c_visit"] + visits.max(axis=1)) * rules["c_scale"]
+    if not rules["rescale"]:
         return q * factor[:, None], total
     low, high = q.min(axis=1), q.max(axis=1)
-    factor /= np.maximum(high - low, numbers[FLOOR])
+    factor /= np.maximum(high - low, rules["floor"])
     return (q - low[:, None]) * factor[:, None], total
 
 
@@ -306,11 +297,11 @@ def _write_nodes(trees: Trees, n: int, logits: Floats, values: Floats) -> None:
     over = np.isneginf(most)
     illegal = np.isneginf(logits) & ~over[:, None]
     edges["child"] = -1
-    if trees.choices[KIND] == Q_UCB:
+    if trees.rules[0]["kind"] == Q_UCB:
         values = np.where(over, values, most)
         edges["prior"] = np.where(illegal, ILLEGAL, 0.0)
-        edges["q"] = np.where(over[:, None], values[:, None], logits)
-        edges["visits"] = 1
+        edges["q"] = np.where(over[:, None], values[:, None], np.where(illegal, 0.0, logits))
+        edges["visits"] = ~illegal
     else:
         weights = np.where(over[:, None], 1.0, np.exp(logits - np.where(over, 0, most)[:, None]))
         prior = weights / weights.sum(axis=1, keepdims=True)
@@ -325,7 +316,7 @@ def _widen(trees: Trees, n: int, batch: int) -> None:
     """The tree's bounds hold the Q of node n's legal actions too."""
     edges = trees.edges[:batch, n]
     legal = edges["prior"] >= 0
-    low, high = trees.bounds[:batch].T
+    low, high = trees.roots["low"][:batch], trees.roots["high"][:batch]
     np.minimum(low, np.where(legal, edges["q"], np.inf).min(axis=1), out=low)
     np.maximum(high, np.where(legal, edges["q"], -np.inf).max(axis=1), out=high)
 

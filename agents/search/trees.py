@@ -39,13 +39,38 @@ EDGE = np.dtype(
 )
 ILLEGAL = -1.0
 
-#: Kinds of search; normalisations; what stands for Q that is not known. Numbers in `Trees.choices`.
+ROOT = np.dtype(
+    [
+        ("low", np.float64),  # the least and greatest Q of the tree; inf and -inf: there is none
+        ("high", np.float64),
+        ("considered", np.int64),  # actions that the halving begins with
+    ],
+    align=True,
+)
+RULES = np.dtype(
+    [
+        ("kind", np.int64),
+        ("normalisation", np.int64),
+        ("unvisited", np.int64),
+        ("not_at_root", np.int64),  # visits taken off N at the root, and below
+        ("not_below", np.int64),
+        ("current", np.int64),
+        ("rescale", np.int64),
+        ("mixed", np.int64),
+        ("discount", np.float64),
+        ("c1", np.float64),
+        ("floor", np.float64),
+        ("fraction", np.float64),
+        ("c_visit", np.float64),
+        ("c_scale", np.float64),
+    ],
+    align=True,
+)
+#: Kinds of search; normalisations; what stands for Q that is not known. Compiled code that numba
+#: has kept does not see them change.
 PUCT, GUMBEL, Q_UCB = range(3)
-TREE, NODES, NONE = range(3)
+TREE, WITHIN, NONE = range(3)
 WORST, PARENT_MEAN, PARENT_VALUE = range(3)
-#: Places in `Trees.choices` and in `Trees.numbers`.
-KIND, NORMALISATION, UNVISITED, NOT_AT_ROOT, NOT_BELOW, CURRENT, RESCALE, MIXED = range(8)
-DISCOUNT, C1, FLOOR, FRACTION, C_VISIT, C_SCALE = range(6)
 
 
 class Trees(NamedTuple):
@@ -54,21 +79,18 @@ class Trees(NamedTuple):
     Attributes:
         nodes: [B, N] of `NODE`.
         edges: [B, N, A] of `EDGE`.
-        bounds: [B, 2] the least and greatest Q of a tree; (inf, -inf) while there is none.
-        root_scores: [B, A] Gumbel noise + log-policy of the root.
-        considered: [B] actions that the halving begins with.
-        choices, numbers: the options, by the names above.
+        roots: [B] of `ROOT`.
+        scores: [B, A] Gumbel noise + log-policy of the root.
+        rules: [1] of `RULES`, the options.
         exploration: [N + 1] √n (c1 + ln((n + c2 + 1) / c2)) for n visits.
         halving: [m + 1, simulations] see `considered_visits`.
     """
 
     nodes: NDArray[np.void]
     edges: NDArray[np.void]
-    bounds: Floats
-    root_scores: Floats
-    considered: Integers
-    choices: Integers
-    numbers: Floats
+    roots: NDArray[np.void]
+    scores: Floats
+    rules: NDArray[np.void]
     exploration: Floats
     halving: Integers
 
@@ -77,38 +99,30 @@ def new_trees(settings: SearchSettings, batch: int, actions: int) -> Trees:
     """Room for so many trees; nothing of it is set but the options."""
     count = settings.simulations + 1
     visits = np.arange(count + 1, dtype=np.float64)
-    exploration = np.sqrt(visits) * (settings.c1 + np.log((visits + settings.c2 + 1) / settings.c2))
+    growth = settings.c1 + np.log((visits + settings.c2 + 1) / settings.c2)
     widest = min(settings.max_considered, actions)
+    rules = np.zeros(1, RULES)
+    rules["kind"] = ("puct", "gumbel", "q_ucb").index(settings.kind)
+    rules["normalisation"] = ("tree", "node", "none").index(settings.q_normalisation)
+    rules["unvisited"] = ("worst", "parent_mean", "parent_value").index(settings.unvisited_q)
+    rules["not_at_root"] = settings.own_visit != "always"
+    rules["not_below"] = settings.own_visit == "never"
+    rules["current"] = settings.q_bounds == "current"
+    rules["rescale"] = settings.rescale_q
+    rules["mixed"] = settings.completed_q == "mixed"
+    rules["discount"] = settings.signed_discount
+    rules["c1"] = settings.c1
+    rules["floor"] = settings.normalisation_floor
+    rules["fraction"] = settings.root_noise_fraction
+    rules["c_visit"] = settings.c_visit
+    rules["c_scale"] = settings.c_scale
     return Trees(
         nodes=np.zeros((batch, count), NODE),
         edges=np.zeros((batch, count, actions), EDGE),
-        bounds=np.zeros((batch, 2)),
-        root_scores=np.zeros((batch, actions)),
-        considered=np.zeros(batch, np.int64),
-        choices=np.array(
-            [
-                ("puct", "gumbel", "q_ucb").index(settings.kind),
-                ("tree", "node", "none").index(settings.q_normalisation),
-                ("worst", "parent_mean", "parent_value").index(settings.unvisited_q),
-                settings.own_visit != "always",
-                settings.own_visit == "never",
-                settings.q_bounds == "current",
-                settings.rescale_q,
-                settings.completed_q == "mixed",
-            ],
-            dtype=np.int64,
-        ),
-        numbers=np.array(
-            [
-                settings.signed_discount,
-                settings.c1,
-                settings.normalisation_floor,
-                settings.root_noise_fraction,
-                settings.c_visit,
-                settings.c_scale,
-            ]
-        ),
-        exploration=exploration,
+        roots=np.zeros(batch, ROOT),
+        scores=np.zeros((batch, actions)),
+        rules=rules,
+        exploration=np.sqrt(visits) * growth,
         halving=np.array(
             [considered_visits(m, settings.simulations) for m in range(widest + 1)], np.int64
         ),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,7 @@ def dense(
             (scale * rng.normal(size=(reads, writes)) / np.sqrt(reads)).astype(dtype),
             (scale * 0.3 * rng.normal(size=writes)).astype(dtype),
         )
-        for reads, writes in zip(widths, widths[1:], strict=False)
+        for reads, writes in pairwise(widths)
     ]
 
 
