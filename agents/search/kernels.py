@@ -13,20 +13,25 @@ import numpy as np
 from numba import njit
 
 from agents.search.layers import (
-    ACTIVATED,
     ACTIVATION,
+    DYNAMICS,
     ELU,
     FIRST,
     LATENT,
     LATENT_FLOOR,
+    NOTHING,
+    POLICY,
     Q_HEAD,
     RELU,
     RESCALED,
     RESIDUAL,
+    REWARD,
     REWARD_COMPRESSED,
-    SQUASHED,
+    SILU,
+    STACKS,
     TANH,
     TRANSFORM,
+    TRUNK,
     VALUE_COMPRESSED,
     Network,
 )
@@ -560,14 +565,11 @@ def finish(
 
 
 @njit(fastmath={"contract"}, **_INNER)
-def _dense(
-    x: Any, count: int, parameters: Any, at: int, bias: int, writes: int, y: Any, used: Integers
-) -> None:
-    """y += x[:count] W, of W [count, writes] at `at`. What is 0, as after relu, costs nothing."""
-    out, begin = y[:writes], parameters[bias : bias + writes]
-    for j in range(writes):
-        out[j] += begin[j]
-    found = 0
+def _dense(x: Any, count: int, weights: Any, bias: Any, y: Any, used: Integers) -> None:
+    """y += x[:count] W + bias, W flat. What is 0, as after relu, costs nothing."""
+    width, found = len(y), 0
+    for j in range(width):
+        y[j] += bias[j]
     for i in range(count):
         used[found] = i
         found += x[i] != 0
@@ -575,126 +577,84 @@ def _dense(
     while k + 4 <= found:
         i0, i1, i2, i3 = used[k], used[k + 1], used[k + 2], used[k + 3]
         x0, x1, x2, x3 = x[i0], x[i1], x[i2], x[i3]
-        w0 = parameters[at + i0 * writes : at + i0 * writes + writes]
-        w1 = parameters[at + i1 * writes : at + i1 * writes + writes]
-        w2 = parameters[at + i2 * writes : at + i2 * writes + writes]
-        w3 = parameters[at + i3 * writes : at + i3 * writes + writes]
-        for j in range(writes):
-            out[j] += x0 * w0[j] + x1 * w1[j] + x2 * w2[j] + x3 * w3[j]
+        w0, w1 = weights[i0 * width : (i0 + 1) * width], weights[i1 * width : (i1 + 1) * width]
+        w2, w3 = weights[i2 * width : (i2 + 1) * width], weights[i3 * width : (i3 + 1) * width]
+        for j in range(width):
+            y[j] += x0 * w0[j] + x1 * w1[j] + x2 * w2[j] + x3 * w3[j]
         k += 4
     while k < found:
         i0 = used[k]
-        x0 = x[i0]
-        w0 = parameters[at + i0 * writes : at + i0 * writes + writes]
-        for j in range(writes):
-            out[j] += x0 * w0[j]
+        x0, w0 = x[i0], weights[i0 * width : (i0 + 1) * width]
+        for j in range(width):
+            y[j] += x0 * w0[j]
         k += 1
 
 
+@njit(fastmath={"contract"}, **_INNER)
+def _exp(x: float) -> float:
+    """exp(x / 1024)^1024 by eight terms of Taylor's series: to 1e-12 for |x| < 40, and above 40
+    times that of what is negligible; without a call, so that loops of it are vectors."""
+    x = min(max(x, -700.0), 700.0) * (1.0 / 1024.0)
+    w = 1.0 + x * (1.0 / 8.0)
+    w = 1.0 + x * (1.0 / 7.0) * w
+    w = 1.0 + x * (1.0 / 6.0) * w
+    w = 1.0 + x * (1.0 / 5.0) * w
+    w = 1.0 + x * (1.0 / 4.0) * w
+    w = 1.0 + x * (1.0 / 3.0) * w
+    w = 1.0 + x * (1.0 / 2.0) * w
+    w = 1.0 + x * w
+    w *= w
+    w *= w
+    w *= w
+    w *= w
+    w *= w
+    w *= w
+    w *= w
+    w *= w
+    w *= w
+    return w * w
+
+
 @_inner
-def _activate(y: Any, count: int, activation: int) -> None:
-    zero, one = y.dtype.type(0), y.dtype.type(1)
+def _activate(y: Any, activation: int) -> None:
+    """In place."""
     if activation == RELU:
-        for j in range(count):
-            y[j] = max(y[j], zero)
+        for j in range(len(y)):
+            y[j] = max(y[j], y.dtype.type(0))
     elif activation == TANH:
-        for j in range(count):
-            y[j] = math.tanh(y[j])
+        for j in range(len(y)):
+            y[j] = 1.0 - 2.0 / (_exp(2.0 * y[j]) + 1.0)
     elif activation == ELU:
-        for j in range(count):
-            y[j] = y[j] if y[j] > zero else math.expm1(y[j])
-    else:
-        for j in range(count):
-            y[j] = y[j] / (one + math.exp(-y[j]))
-
-
-@_inner
-def _stack(
-    x: Any,
-    row: int,
-    layout: Integers,
-    place: int,
-    parameters: Any,
-    at: int,
-    last: bool,
-    room: Any,
-    turn: int,
-    used: Integers,
-) -> tuple[int, int, int, int]:
-    """Passes `x` through a stack of layers, in rows `turn` and `turn + 1` of `room`, in turns.
-
-    Args:
-        row: of the first layer's weights, which counts as read with an input of 1; -1: none.
-        last: whether the last layer is activated too.
-
-    Returns:
-        The row of `room` that has the result, its width, and the places after the stack in
-        `layout` and in `parameters`.
-    """
-    layers, activation, side = layout[place], layout[ACTIVATION], 1
-    place += 1
-    width = 0
-    for layer in range(layers):
-        reads, writes = layout[place], layout[place + 1]
-        place += 2
-        side = 1 - side
-        y = room[turn + side]
-        y[:writes] = 0
-        count = reads
-        if layer == 0 and row >= 0:
-            count = layout[LATENT]
-            y[:writes] = parameters[at + row * writes : at + (row + 1) * writes]
-        end = at + reads * writes
-        _dense(x, count, parameters, at, end, writes, y, used)
-        at = end + writes
-        if last or layer < layers - 1:
-            _activate(y, writes, activation)
-        x, width = y, writes
-    return turn + side, width, place, at
+        for j in range(len(y)):
+            y[j] = max(y[j], y.dtype.type(0)) + (_exp(min(float(y[j]), 0.0)) - 1.0)
+    elif activation == SILU:
+        for j in range(len(y)):
+            y[j] = y[j] / (1.0 + _exp(-float(y[j])))
+    elif activation == RESCALED:
+        low, high = y[0], y[0]
+        for j in range(1, len(y)):
+            low, high = min(low, y[j]), max(high, y[j])
+        divisor = max(high - low, y.dtype.type(LATENT_FLOOR))
+        for j in range(len(y)):
+            y[j] = (y[j] - low) / divisor
 
 
 @njit(fastmath={"contract", "reassoc"}, **_INNER)
-def _expected(logits: Any, atoms: Floats, weights: Floats) -> float:
-    """Σ softmax(logits) atoms. exp(x) is exp(x / 1024)^1024, by eight terms of Taylor's series:
-    to 1e-12 where it matters, and without a call."""
+def _scalar(outputs: Any, atoms: Floats, compressed: bool, weights: Floats) -> float:
+    """What a head says: its only output, or the scalar that its distribution stands for."""
     count = len(atoms)
+    if count == 0:
+        return float(outputs[0])
     most = -np.inf
     for k in range(count):
-        most = max(most, float(logits[k]))
+        most = max(most, float(outputs[k]))
     for k in range(count):
-        x = max(float(logits[k]) - most, -700.0) * (1.0 / 1024.0)
-        w = 1.0 + x * (1.0 / 8.0)
-        w = 1.0 + x * (1.0 / 7.0) * w
-        w = 1.0 + x * (1.0 / 6.0) * w
-        w = 1.0 + x * (1.0 / 5.0) * w
-        w = 1.0 + x * (1.0 / 4.0) * w
-        w = 1.0 + x * (1.0 / 3.0) * w
-        w = 1.0 + x * (1.0 / 2.0) * w
-        w = 1.0 + x * w
-        w *= w
-        w *= w
-        w *= w
-        w *= w
-        w *= w
-        w *= w
-        w *= w
-        w *= w
-        w *= w
-        w *= w
-        weights[k] = w
+        weights[k] = _exp(float(outputs[k]) - most)
     total = mean = 0.0
     for k in range(count):
         total += weights[k]
         mean += weights[k] * atoms[k]
-    return mean / total
-
-
-@_inner
-def _scalar(outputs: Any, atoms: Floats, compressed: bool, weights: Floats) -> float:
-    """What a head says: its only output, or the scalar that its distribution stands for."""
-    if len(atoms) == 0:
-        return float(outputs[0])
-    y = _expected(outputs, atoms, weights)
+    y = mean / total
     if not compressed:
         return y
     root = math.sqrt(1.0 + 4.0 * EPSILON * (abs(y) + 1.0 + EPSILON))
@@ -715,52 +675,57 @@ def _step(
 ) -> tuple[float, float]:
     """Writes the next latent state and its logits [A]; returns reward and value."""
     parameters, layout = network.parameters, network.layout
-    size = layout[LATENT]
-    row, _, place, at = _stack(
-        latent, size + action, layout, FIRST, parameters, 0, False, room, 0, used
-    )
-    y = room[row]
-    if layout[RESIDUAL] != 0:
-        for j in range(size):
-            y[j] += latent[j]
-    if layout[TRANSFORM] == SQUASHED:
-        _activate(y, size, TANH)
-    elif layout[TRANSFORM] == ACTIVATED:
-        _activate(y, size, layout[ACTIVATION])
-    elif layout[TRANSFORM] == RESCALED:
-        low, high = y[0], y[0]
-        for j in range(1, size):
-            low, high = min(low, y[j]), max(high, y[j])
-        divisor = max(high - low, y.dtype.type(LATENT_FLOOR))
-        for j in range(size):
-            y[j] = (y[j] - low) / divisor
-    following[:size] = y[:size]
-    row, _, place, at = _stack(following, -1, layout, place, parameters, at, False, room, 0, used)
-    reward = _scalar(room[row], network.reward_atoms, layout[REWARD_COMPRESSED] != 0, weights)
+    size, q_head = layout[LATENT], layout[Q_HEAD] != 0
+    place, at, turn, reward, value = FIRST, 0, 0, 0.0, -np.inf
     trunk = following
-    if layout[place] > 0:
-        row, _, place, at = _stack(
-            following, -1, layout, place, parameters, at, True, room, 0, used
-        )
-        trunk = room[row]
-    else:
+    for stack in range(STACKS):
+        layers = layout[place]
         place += 1
-    row, width, place, at = _stack(trunk, -1, layout, place, parameters, at, False, room, 2, used)
-    if layout[Q_HEAD] == 0:
-        for a in range(width):
-            logits[a] = room[row, a]
-        row, _, place, at = _stack(trunk, -1, layout, place, parameters, at, False, room, 2, used)
-        compressed = layout[VALUE_COMPRESSED] != 0
-        return reward, _scalar(room[row], network.value_atoms, compressed, weights)
-    value, bins = -np.inf, max(1, len(network.value_atoms))
-    for a in range(len(logits)):
-        logits[a] = _scalar(
-            room[row, a * bins : (a + 1) * bins],
-            network.value_atoms,
-            layout[VALUE_COMPRESSED] != 0,
-            weights,
-        )
-        value = max(value, logits[a])
+        x = latent if stack == DYNAMICS else (following if stack <= TRUNK else trunk)
+        for layer in range(layers):
+            reads, writes = layout[place], layout[place + 1]
+            place += 2
+            # of the trunk's result, which stays, and two others that are used in turns
+            turn = 2 if stack == TRUNK and layer == layers - 1 else 1 - turn % 2
+            y = room[turn, :writes]
+            count, end = reads, at + reads * writes
+            y[:] = 0
+            if stack == DYNAMICS and layer == 0:
+                count = size
+                row = at + (size + action) * writes
+                y[:] = parameters[row : row + writes]
+            _dense(x, count, parameters[at:end], parameters[end : end + writes], y, used)
+            at = end + writes
+            activation = layout[ACTIVATION]
+            if stack == DYNAMICS and layer == layers - 1:
+                activation = layout[TRANSFORM]
+                if layout[RESIDUAL] != 0:
+                    for j in range(size):
+                        y[j] += latent[j]
+            elif stack != TRUNK and layer == layers - 1:
+                activation = NOTHING
+            _activate(y, activation)
+            x = y
+        if stack == DYNAMICS:
+            following[:] = x
+        elif stack == TRUNK:
+            trunk = x
+        elif stack == POLICY and not q_head:
+            for a in range(len(logits)):
+                logits[a] = x[a]
+        elif layers > 0:
+            atoms, compressed = network.value_atoms, layout[VALUE_COMPRESSED] != 0
+            if stack == REWARD:
+                atoms, compressed = network.reward_atoms, layout[REWARD_COMPRESSED] != 0
+            bins = max(1, len(atoms))
+            for head in range(len(x) // bins):
+                scalar = _scalar(x[head * bins : (head + 1) * bins], atoms, compressed, weights)
+                if stack == REWARD:
+                    reward = scalar
+                else:
+                    value = max(value, scalar)
+                    if stack == POLICY:
+                        logits[head] = scalar
     return reward, value
 
 
@@ -780,7 +745,7 @@ def search_mlp(
 
     Args:
         latents: [N, H] room for the latent states of one tree.
-        room: [4, W] room for the network's layers, W the widest.
+        room: [3, W] room for the network's layers, W the widest.
         logits: [B, A] of the roots; written over.
         noise: Dirichlet, Gumbel, ties.
         results: see `finish`.

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 #: What the range of a latent state is at least, when "min_max" divides by it.
 LATENT_FLOOR = 1e-5
 
-#: Activations; what is done to a new latent state; places in `Network.layout`.
-RELU, TANH, ELU, SILU = range(4)
-PLAIN, ACTIVATED, SQUASHED, RESCALED = range(4)
+#: Activations, the last one for latent states only; stacks; places in `Network.layout`.
+RELU, TANH, ELU, SILU, NOTHING, RESCALED = range(6)
+DYNAMICS, REWARD, TRUNK, POLICY, VALUE, STACKS = range(6)
 LATENT, ACTIVATION, TRANSFORM, RESIDUAL, Q_HEAD, VALUE_COMPRESSED, REWARD_COMPRESSED, FIRST = range(
     8
 )

@@ -14,7 +14,17 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from agents.search.layers import FIRST, LATENT_FLOOR, Network
+from agents.search.layers import (
+    ELU,
+    FIRST,
+    LATENT_FLOOR,
+    NOTHING,
+    RELU,
+    RESCALED,
+    SILU,
+    TANH,
+    Network,
+)
 from agents.search.model import Steps
 from agents.search.scalars import Support
 
@@ -83,10 +93,13 @@ class MLPModel:
         parameters = np.empty(size, self.dtype)
         self._stacks: list[list[tuple[NDArray[Any], NDArray[Any]]]] = []
         at = 0
+        codes = {"relu": RELU, "tanh": TANH, "elu": ELU, "silu": SILU}
         layout = [
             self.latent_size,
-            ("relu", "tanh", "elu", "silu").index(activation),
-            ("none", "activation", "tanh", "min_max").index(transform),
+            codes[activation],
+            {"none": NOTHING, "activation": codes[activation], "tanh": TANH, "min_max": RESCALED}[
+                transform
+            ],
             residual,
             q_values,
             value_support is not None and value_support.compressed,

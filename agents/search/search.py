@@ -223,7 +223,7 @@ class Search:
         if self._latents.shape != (nodes, model.latent_size) or self._latents.dtype != model.dtype:
             self._latents = np.zeros((nodes, model.latent_size), model.dtype)
         if self._room.shape[1] != model.widest or self._room.dtype != model.dtype:
-            self._room = np.zeros((4, model.widest), model.dtype)
+            self._room = np.zeros((3, model.widest), model.dtype)
         roots = np.ascontiguousarray(latents, model.dtype)
         self._kernels.search_mlp(
             self.trees,
