@@ -119,8 +119,8 @@ class MLPModel:
         self.network = Network(
             parameters,
             np.array(layout, np.int64),
-            np.zeros(0) if value_support is None else value_support.atoms,
-            np.zeros(0) if reward_support is None else reward_support.atoms,
+            np.zeros(0) if value_support is None else value_support.atoms.copy(),
+            np.zeros(0) if reward_support is None else reward_support.atoms.copy(),
         )
         self.widest = max(writes for stack in shapes for _, writes in stack)
         self.load(layers)

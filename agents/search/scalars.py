@@ -6,7 +6,8 @@ value is then a distribution over equidistant bins of h-space, and reads as h⁻
 
 from __future__ import annotations
 
-from typing import NamedTuple
+import functools
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -59,7 +60,7 @@ class Support(NamedTuple):
     @property
     def atoms(self) -> NDArray[np.float64]:
         """[bins] the bins' places."""
-        return np.linspace(self.low, self.high, self.bins)
+        return _atoms(self.low, self.high, self.bins, np.dtype(np.float64))
 
     def check(self, greatest: float) -> None:
         """Refuses a support that values of this size would saturate.
@@ -96,15 +97,23 @@ class Support(NamedTuple):
     def decode(self, probabilities: ArrayLike) -> NDArray[np.floating]:
         """The scalars [...] that distributions [..., bins] stand for."""
         p = _floating(probabilities)
-        mean = p @ self.atoms.astype(p.dtype)
+        mean = p @ _atoms(*self[:3], p.dtype)
         return expand(mean) if self.compressed else mean
 
     def decode_logits(self, logits: ArrayLike) -> NDArray[np.floating]:
         """The scalars [...] that softmax(logits [..., bins]) stands for."""
         logits = _floating(logits)
         weights = np.exp(logits - logits.max(axis=-1, keepdims=True))
-        mean = (weights @ self.atoms.astype(logits.dtype)) / weights.sum(axis=-1)
+        mean = (weights @ _atoms(*self[:3], logits.dtype)) / weights.sum(axis=-1)
         return expand(mean) if self.compressed else mean
+
+
+@functools.cache
+def _atoms(low: float, high: float, bins: int, dtype: np.dtype[Any]) -> NDArray[Any]:
+    """[bins], which are asked for at every step of a search; read-only."""
+    atoms = np.linspace(low, high, bins).astype(dtype)
+    atoms.flags.writeable = False
+    return atoms
 
 
 def _floating(x: ArrayLike) -> NDArray[np.floating]:

@@ -86,7 +86,7 @@ def sample_actions(visits: Integers, temperature: float, rng: np.random.Generato
 
 
 class Search:
-    """Searches of one kind, in memory allocated once.
+    """Searches of one kind, in memory allocated once; one call at a time.
 
     Args:
         settings: what to do.
@@ -146,7 +146,7 @@ class Search:
                 this model.
         """
         logits = np.array(logits, np.float64)
-        values = np.asarray(values, np.float64)
+        values = _readable(values)
         batch = len(logits)
         if batch > self.capacity or logits.shape[1:] != (self.actions,) or len(values) != batch:
             raise ValueError(
@@ -183,9 +183,9 @@ class Search:
                 simulation,
                 parents,
                 actions,
-                np.asarray(steps.rewards, np.float64),
-                np.asarray(steps.logits, np.float64),
-                np.asarray(steps.values, np.float64),
+                _readable(steps.rewards),
+                _readable(steps.logits),
+                _readable(steps.values),
             )
         kernels.finish(trees, ties, *result)
         return result
@@ -194,9 +194,9 @@ class Search:
         """Noise as kernels read it: without columns where there is none."""
         dirichlet, gumbel, ties = noise or Noise()
         return (
-            self._none[:batch] if dirichlet is None else dirichlet,
-            self._none[:batch] if gumbel is None else gumbel,
-            self._no_ties[:batch] if ties is None else ties,
+            self._none[:batch] if dirichlet is None else _readable(dirichlet),
+            self._none[:batch] if gumbel is None else _readable(gumbel),
+            self._no_ties[:batch] if ties is None else _readable(ties),
         )
 
     def _latents_of(self, latents: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
@@ -236,3 +236,9 @@ class Search:
             noise,
             result,
         )
+
+
+def _readable(x: ArrayLike) -> Floats:
+    """In the one type and layout that kernels are compiled for."""
+    array = np.ascontiguousarray(x, np.float64)
+    return array if array.flags.writeable else array.copy()

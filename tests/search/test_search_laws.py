@@ -141,5 +141,5 @@ def test_layers_that_do_not_fit_are_named() -> None:
     layers = networks.random_layers(np.random.default_rng(0), actions=2, latent=4)
     with pytest.raises(ValueError, match="a layer of dynamics reads 6 features, not 7"):
         MLPModel(layers, 3)
-    with pytest.raises(ValueError, match="value has 8 outputs, not 1"):
-        MLPModel(layers._replace(value=layers.trunk), 2)
+    with pytest.raises(ValueError, match="value has 2 outputs, not 1"):
+        MLPModel(layers._replace(value=layers.policy), 2)
