@@ -8,7 +8,7 @@ import pytest
 from known_models import TableModel, TicTacToe
 
 from agents.search.search import Engine, Noise, Search
-from agents.search.settings import SearchSettings
+from agents.search.settings import Kind, SearchSettings
 
 # from 0 one goes to 1 for nothing or stays for 0.3; from 1 to 2 for 1, or back; 2 returns for 2
 FOLLOWING = [[0, 1], [2, 0], [0, 2]]
@@ -17,7 +17,7 @@ REWARDS = [[0.3, 0.0], [1.0, 0.1], [2.0, -1.0]]
 
 @pytest.mark.parametrize("engine", ["numpy", "numba"])
 @pytest.mark.parametrize("kind", ["puct", "q_ucb"])
-def test_a_search_with_the_exact_values_keeps_them(engine: Engine, kind: str) -> None:
+def test_a_search_with_the_exact_values_keeps_them(engine: Engine, kind: Kind) -> None:
     discount = 0.8
     q = TableModel(FOLLOWING, REWARDS).optimal(discount)
     logits = q if kind == "q_ucb" else 20 * (q - q.max(axis=1, keepdims=True))
@@ -55,7 +55,7 @@ def test_gumbel_search_improves_a_uniform_policy() -> None:
 
 
 @pytest.mark.parametrize("kind", ["puct", "gumbel"])
-def test_a_reward_belongs_to_the_edge_on_which_it_was_predicted(kind: str) -> None:
+def test_a_reward_belongs_to_the_edge_on_which_it_was_predicted(kind: Kind) -> None:
     # only action 1 at state 0 pays, and both actions lead to the same place
     model = TableModel([[1, 1], [1, 1]], [[0.0, 5.0], [0.0, 0.0]])
     settings = SearchSettings(kind=kind, simulations=12, discount=0.9)
@@ -97,17 +97,18 @@ def test_without_simulations_the_network_decides() -> None:
             np.testing.assert_allclose(result.policy, prior)
 
 
-@pytest.mark.parametrize("kind", ["puct", "gumbel"])
-def test_at_tic_tac_toe_every_win_is_taken_and_every_threat_is_met(kind: str) -> None:
+# the halving gives up a reply too early, now and then, of which it has seen five visits
+@pytest.mark.parametrize(("kind", "simulations"), [("puct", 50), ("gumbel", 200)])
+def test_at_tic_tac_toe_every_win_is_taken_and_every_threat_is_met(
+    kind: Kind, simulations: int
+) -> None:
     boards = known_models.positions()
     wins, threats = known_models.winning(boards, 1), known_models.winning(boards, -1)
     forced = wins.any(axis=1) | (threats.sum(axis=1) == 1)
     boards, wins, threats = boards[forced], wins[forced], threats[forced]
     # moves that can be told to be right by looking: win now, else block the only threat
     right = np.where(wins.any(axis=1, keepdims=True), wins, threats)
-    settings = SearchSettings(
-        kind=kind, simulations=100, discount=1.0, two_player=True, c_scale=1.0, ties="first"
-    )
+    settings = SearchSettings(kind=kind, simulations=simulations, discount=1.0, two_player=True)
     result = Search(settings, 9, len(boards)).run(
         boards, known_models.logits(boards), np.zeros(len(boards)), TicTacToe()
     )
