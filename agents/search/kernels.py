@@ -141,7 +141,7 @@ def _is_better(score: float, best: float, ties: Floats, a: int, than: int) -> bo
 
 @_inner
 def _bounds(edges: Any, node: Any, root: Any, rules: Any) -> tuple[float, float]:
-    """Between which Q is normalised at a node: the lowest, and the divisor; 0: not divided."""
+    """How Q is normalised at a node: the lowest, and the scale; below 0: it is left as it is."""
     low, high = root.low, root.high
     if rules.normalisation != TREE:
         low, high = np.inf, -np.inf
@@ -151,18 +151,21 @@ def _bounds(edges: Any, node: Any, root: Any, rules: Any) -> tuple[float, float]
             if edges[a].visits > 0:
                 low, high = min(low, edges[a].q), max(high, edges[a].q)
         if rules.normalisation == NONE:
-            return low, 0.0
+            return low, -1.0
     if high < low:
-        return 0.0, np.inf
-    return low, max(high - low, rules.floor)
+        return 0.0, 0.0
+    return low, 1.0 / max(high - low, rules.floor)
 
 
 @_inner
-def _normal(q: float, low: float, divisor: float) -> float:
-    """Q in [0, 1]; a divisor of 0 leaves it as it is."""
-    if divisor == 0.0:
+def _normal(q: float, low: float, scale: float) -> float:
+    """Q in [0, 1]; a scale below 0 leaves it as it is."""
+    if scale < 0.0:
         return q
-    return min(max((q - low) / divisor, 0.0), 1.0)
+    x = (q - low) * scale
+    # not min and max, which look for NaN
+    x = 0.0 if x < 0.0 else x
+    return 1.0 if x > 1.0 else x
 
 
 @_inner
@@ -177,7 +180,7 @@ def _by_puct(
     ties: Floats,
 ) -> tuple[int, float]:
     """The action at a node, and the mean of Q there; `before`: that of its parent."""
-    low, divisor = _bounds(edges, node, root, rules)
+    low, scale = _bounds(edges, node, root, rules)
     mean, standing = before, low
     if rules.unvisited == PARENT_MEAN:
         total, count = 0.0, 0
@@ -191,15 +194,14 @@ def _by_puct(
         standing = mean
     elif rules.unvisited == PARENT_VALUE:
         standing = node.value
-    standing = _normal(standing, low, divisor)
     weight = exploration[node.visits - (rules.not_at_root if at_root else rules.not_below)]
     best, best_score = -1, 0.0
     for a in range(len(edges)):
         edge = edges[a]
         if edge.prior < 0.0:
             continue
-        score = _normal(edge.q, low, divisor) if edge.visits > 0 else standing
-        score += edge.prior * weight / (1.0 + edge.visits)
+        q = edge.q if edge.visits > 0 else standing
+        score = _normal(q, low, scale) + edge.prior * weight / (1.0 + edge.visits)
         if _is_better(score, best_score, ties, a, best):
             best, best_score = a, score
     return best, mean
@@ -208,7 +210,7 @@ def _by_puct(
 @_inner
 def _by_ucb(edges: Any, node: Any, root: Any, rules: Any, ties: Floats) -> int:
     """Q + c1 √(ln Σn / n) at a node."""
-    low, divisor = _bounds(edges, node, root, rules)
+    low, scale = _bounds(edges, node, root, rules)
     total = 0
     for a in range(len(edges)):
         total += edges[a].visits
@@ -218,7 +220,7 @@ def _by_ucb(edges: Any, node: Any, root: Any, rules: Any, ties: Floats) -> int:
         edge = edges[a]
         if edge.prior < 0.0:
             continue
-        score = _normal(edge.q, low, divisor) + rules.c1 * math.sqrt(log / edge.visits)
+        score = _normal(edge.q, low, scale) + rules.c1 * math.sqrt(log / edge.visits)
         if _is_better(score, best_score, ties, a, best):
             best, best_score = a, score
     return best

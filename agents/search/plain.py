@@ -183,7 +183,7 @@ def _puct_scores(
     """Q + P √N (c1 + ln((N + c2 + 1) / c2)) / (1 + n_a), and the mean of Q; `before`: the
     latter at the nodes' parents."""
     edges, nodes = trees.edges[which, n], trees.nodes[which, n]
-    low, divisor = _bounds(trees, which, n)
+    low, scale = _bounds(trees, which, n)
     visited = edges["visits"] > 0
     rules = trees.rules[0]
     mean, unvisited = before, rules["unvisited"]
@@ -198,7 +198,7 @@ def _puct_scores(
     q = np.where(visited, edges["q"], standing[:, None])
     own = np.where(n == 0, rules["not_at_root"], rules["not_below"])
     weight = trees.exploration[nodes["visits"] - own]
-    scores = _normal(q, low, divisor) + edges["prior"] * weight[:, None] / (1.0 + edges["visits"])
+    scores = _normal(q, low, scale) + edges["prior"] * weight[:, None] / (1.0 + edges["visits"])
     return scores, mean
 
 
@@ -206,9 +206,9 @@ def _ucb_scores(trees: Trees, which: Integers, n: Integers) -> Floats:
     """Q + c1 √(ln Σn / n_a)."""
     edges = trees.edges[which, n]
     total = edges["visits"].sum(axis=1)
-    low, divisor = _bounds(trees, which, n)
+    low, scale = _bounds(trees, which, n)
     bonus = trees.rules["c1"] * np.sqrt(np.log(total)[:, None] / np.maximum(edges["visits"], 1))
-    return _normal(edges["q"], low, divisor) + bonus
+    return _normal(edges["q"], low, scale) + bonus
 
 
 def _halving_scores(trees: Trees, which: Integers, visits: Integers) -> Floats:
@@ -221,7 +221,7 @@ def _halving_scores(trees: Trees, which: Integers, visits: Integers) -> Floats:
 
 
 def _bounds(trees: Trees, which: Integers, n: Integers) -> tuple[Floats, Floats]:
-    """Between which Q is normalised at a node: the lowest, and the divisor; 0: not divided."""
+    """How Q is normalised at a node: the lowest, and the scale; below 0: it is left as it is."""
     rules = trees.rules[0]
     normalisation = rules["normalisation"]
     if normalisation == TREE:
@@ -235,17 +235,18 @@ def _bounds(trees: Trees, which: Integers, n: Integers) -> tuple[Floats, Floats]
             value = trees.nodes["value"][which, n]
             low, high = np.minimum(low, value), np.maximum(high, value)
         if normalisation == NONE:
-            return low, np.zeros(len(low))
+            return low, np.full(len(low), -1.0)
     none = high < low
-    low, high = np.where(none, 0.0, low), np.where(none, np.inf, high)
-    return low, np.maximum(high - low, rules["floor"])
+    with np.errstate(invalid="ignore"):
+        scale = 1.0 / np.maximum(high - low, rules["floor"])
+    return np.where(none, 0.0, low), np.where(none, 0.0, scale)
 
 
-def _normal(q: Floats, low: Floats, divisor: Floats) -> Floats:
+def _normal(q: Floats, low: Floats, scale: Floats) -> Floats:
     """Q [B, A] in [0, 1], or as it is."""
-    if not divisor.any():
+    if (scale < 0).any():  # of all trees or of none
         return q
-    return np.clip((q - low[:, None]) / divisor[:, None], 0.0, 1.0)
+    return np.clip((q - low[:, None]) * scale[:, None], 0.0, 1.0)
 
 
 def _completed(trees: Trees, which: Integers, n: Integers) -> tuple[Floats, Integers]:
