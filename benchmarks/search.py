@@ -79,7 +79,10 @@ def own(engine: Engine, kind: Kind, case: tuple[int, int, int], simulations: int
     """This project's search, the drawing of its random numbers included."""
     actions, width, batch = case
     rng = np.random.default_rng(1)
-    settings = SearchSettings(kind=kind, simulations=simulations, discount=DISCOUNT)
+    # Q is normalised as mctx does, so that the trees are as deep
+    settings = SearchSettings(
+        kind=kind, simulations=simulations, discount=DISCOUNT, q_normalisation="node"
+    )
     _, model = network(actions, width)
     search = Search(settings, actions, batch, engine=engine)
     latents = rng.random((batch, width)).astype(np.float32)

@@ -161,15 +161,20 @@ class MLPModel:
 
     def predict(self, latents: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
         """Logits [B, A] (or Q) and values [B] of latent states [B, H]."""
+        outputs, values = self._heads(latents)
+        if values is not None:
+            return outputs, _scalars(values, self.value_support)
+        q = _scalars(outputs.reshape(len(latents), self.actions, -1), self.value_support)
+        return q, q.max(axis=1)
+
+    def _heads(self, latents: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any] | None]:
+        """The outputs of the policy's and, if there is one, the value's head."""
         _, _, trunk, policy, value = self._stacks
         features = latents
         for weight, bias in trunk:
             features = self._activate(features @ weight + bias)
         outputs = self._through(policy, features)
-        if not self.q_values:
-            return outputs, self._scalar(self._through(value, features), self.value_support)
-        q = self._scalar(outputs.reshape(len(latents), self.actions, -1), self.value_support)
-        return q, q.max(axis=1)
+        return outputs, self._through(value, features) if value else None
 
     def recurrent(self, latents: NDArray[Any], actions: NDArray[np.int64]) -> Steps:
         """See `agents.search.model.Model`."""
@@ -177,15 +182,21 @@ class MLPModel:
         (weight, bias), *others = dynamics
         size = self.latent_size
         y = latents @ weight[:size]
-        y += weight[size + actions]
+        y += weight.take(size + actions, axis=0)
         y += bias
         if others:
             y = self._through(others, self._activate(y))
         if self.residual:
             y += latents
         y = self._transformed(y)
-        rewards = self._scalar(self._through(reward, y), self.reward_support)
-        return Steps(y, rewards, *self.predict(y))
+        rewards = self._through(reward, y)
+        if self.q_values or self.reward_support != self.value_support:
+            return Steps(y, _scalars(rewards, self.reward_support), *self.predict(y))
+        # half as many calls, which are most of the cost
+        logits, values = self._heads(y)
+        assert values is not None
+        both = _scalars(np.stack((rewards, values)), self.value_support)
+        return Steps(y, both[0], logits, both[1])
 
     def _through(
         self, stack: list[tuple[NDArray[Any], NDArray[Any]]], x: NDArray[Any]
@@ -217,6 +228,7 @@ class MLPModel:
             y /= np.maximum(high - low, LATENT_FLOOR)
         return y
 
-    @staticmethod
-    def _scalar(outputs: NDArray[Any], support: Support | None) -> NDArray[Any]:
-        return outputs[..., 0] if support is None else support.decode_logits(outputs)
+
+def _scalars(outputs: NDArray[Any], support: Support | None) -> NDArray[Any]:
+    """What heads say: their only output, or the scalar that their distribution stands for."""
+    return outputs[..., 0] if support is None else support.decode_logits(outputs)
