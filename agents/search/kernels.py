@@ -253,7 +253,7 @@ def _completion(edges: Any, node: Any, rules: Any) -> tuple[float, float, float,
 
 
 @_inner
-def _improved(edges: Any, node: Any, rules: Any, policy: Floats) -> int:
+def _improved(edges: Any, node: Any, rules: Any, policy: Floats) -> Any:
     """softmax(logits + σ(completed q)) into `policy` [A], 0 where illegal; the sum of visits."""
     standing, low, factor, total = _completion(edges, node, rules)
     greatest = -np.inf

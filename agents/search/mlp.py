@@ -209,20 +209,24 @@ class MLPModel:
         return x
 
     def _activate(self, y: NDArray[Any]) -> NDArray[Any]:
+        """May write over `y`."""
         if self.activation == "relu":
-            return np.maximum(y, 0, out=y)
-        if self.activation == "tanh":
-            return np.tanh(y, out=y)
-        if self.activation == "elu":
-            return np.where(y > 0, y, np.expm1(np.minimum(y, 0)))
-        return y / (1 + np.exp(-y))
+            np.maximum(y, 0, out=y)
+        elif self.activation == "tanh":
+            np.tanh(y, out=y)
+        elif self.activation == "elu":
+            y = np.where(y > 0, y, np.expm1(np.minimum(y, 0)))
+        else:
+            y = y / (1 + np.exp(-y))
+        return y
 
     def _transformed(self, y: NDArray[Any]) -> NDArray[Any]:
+        """T; may write over `y`."""
         if self.transform == "activation":
             return self._activate(y)
         if self.transform == "tanh":
-            return np.tanh(y, out=y)
-        if self.transform == "min_max":
+            np.tanh(y, out=y)
+        elif self.transform == "min_max":
             low, high = y.min(axis=1, keepdims=True), y.max(axis=1, keepdims=True)
             y -= low
             y /= np.maximum(high - low, LATENT_FLOOR)
@@ -231,4 +235,7 @@ class MLPModel:
 
 def _scalars(outputs: NDArray[Any], support: Support | None) -> NDArray[Any]:
     """What heads say: their only output, or the scalar that their distribution stands for."""
-    return outputs[..., 0] if support is None else support.decode_logits(outputs)
+    if support is not None:
+        return support.decode_logits(outputs)
+    scalars: NDArray[Any] = outputs[..., 0]
+    return scalars

@@ -208,7 +208,8 @@ def _ucb_scores(trees: Trees, which: Integers, n: Integers) -> Floats:
     total = edges["visits"].sum(axis=1)
     low, scale = _bounds(trees, which, n)
     bonus = trees.rules["c1"] * np.sqrt(np.log(total)[:, None] / np.maximum(edges["visits"], 1))
-    return _normal(edges["q"], low, scale) + bonus
+    scores: Floats = _normal(edges["q"], low, scale) + bonus
+    return scores
 
 
 def _halving_scores(trees: Trees, which: Integers, visits: Integers) -> Floats:
@@ -283,8 +284,9 @@ def _best(scores: Floats, ties: Floats) -> Integers:
     first."""
     best = scores == scores.max(axis=1, keepdims=True)
     if ties.shape[1] == 0:
-        return best.argmax(axis=1)
-    return np.where(best, ties, -1.0).argmax(axis=1)
+        ties = np.zeros((1, 1))
+    action: Integers = np.where(best, ties, -1.0).argmax(axis=1)
+    return action
 
 
 # -- nodes

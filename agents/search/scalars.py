@@ -22,7 +22,8 @@ def compress(x: ArrayLike) -> NDArray[np.floating]:
     As x (1 / (√(|x| + 1) + 1) + ε), which is the same and loses nothing near 0.
     """
     x = _floating(x)
-    return x * (1 / (np.sqrt(np.abs(x) + 1) + 1) + EPSILON)
+    y: NDArray[np.floating] = x * (1 / (np.sqrt(np.abs(x) + 1) + 1) + EPSILON)
+    return y
 
 
 def expand(y: ArrayLike) -> NDArray[np.floating]:
@@ -35,7 +36,8 @@ def expand(y: ArrayLike) -> NDArray[np.floating]:
     y = _floating(y)
     root = np.sqrt(1 + 4 * EPSILON * (np.abs(y) + 1 + EPSILON))
     u = 2 * y / (root + 1 + 2 * EPSILON)
-    return u * (np.abs(u) + 2)
+    x: NDArray[np.floating] = u * (np.abs(u) + 2)
+    return x
 
 
 class Support(NamedTuple):

@@ -77,12 +77,15 @@ def draw_noise(
 
 def sample_actions(visits: Integers, temperature: float, rng: np.random.Generator) -> Integers:
     """Actions [B] with probabilities ∝ n^(1 / temperature); the most visited one at 0."""
+    action: Integers
     if temperature == 0:
-        return visits.argmax(axis=1)
+        action = visits.argmax(axis=1)
+        return action
     share = (visits / np.maximum(visits.max(axis=1, keepdims=True), 1)) ** (1 / temperature)
     below = share.cumsum(axis=1)
     u = rng.random((len(visits), 1)) * below[:, -1:]
-    return (below <= u).sum(axis=1).clip(max=visits.shape[1] - 1)
+    action = (below <= u).sum(axis=1).clip(max=visits.shape[1] - 1)
+    return action
 
 
 class Search:

@@ -70,7 +70,8 @@ class TicTacToe:
 def over(boards: NDArray[Any]) -> NDArray[np.bool_]:
     """[B] whether the last move won, or the board is full."""
     lost = (boards[:, LINES] == -1).all(axis=2).any(axis=1)
-    return lost | (boards != 0).all(axis=1)
+    ended: NDArray[np.bool_] = lost | (boards != 0).all(axis=1)
+    return ended
 
 
 def logits(boards: NDArray[Any]) -> NDArray[np.float64]:
@@ -82,7 +83,7 @@ def logits(boards: NDArray[Any]) -> NDArray[np.float64]:
 def positions() -> NDArray[np.int8]:
     """Every board that play can reach and that is not over."""
     found: set[tuple[int, ...]] = set()
-    front = [(0,) * 9]
+    front: list[tuple[int, ...]] = [(0,) * 9]
     while front:
         board = front.pop()
         if board in found or over(np.array([board]))[0]:

@@ -18,7 +18,7 @@ def test_there_and_back_again(x: float) -> None:
     single = np.float32(x)
     back = expand(compress(single))
     assert back.dtype == np.float32
-    assert abs(back - single) <= 2e-6 * abs(single)
+    assert abs(back - single) <= 2e-6 * abs(single) + 1e-37  # where numbers are subnormal
 
 
 @given(x=finite)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from known_models import TableModel
 
 from agents.search.mlp import MLPModel
-from agents.search.search import Noise, Search, draw_noise, sample_actions
+from agents.search.search import Engine, Noise, Search, draw_noise, sample_actions
 from agents.search.settings import SearchSettings
 from agents.search.trees import considered_visits
 
@@ -127,10 +127,12 @@ def test_a_constant_latent_state_is_no_division_by_zero() -> None:
     rng = np.random.default_rng(0)
     layers = networks.random_layers(rng, actions=2, latent=4)
     weight, bias = layers.dynamics[-1]
-    layers.dynamics[-1] = (np.zeros_like(weight), np.full_like(bias, 0.5))
-    model = MLPModel(layers, 2, transform="min_max")
+    constant = (np.zeros_like(weight), np.full_like(bias, 0.5))
+    dynamics = [*layers.dynamics[:-1], constant]
+    model = MLPModel(layers._replace(dynamics=dynamics), 2, transform="min_max")
     latents = np.zeros((1, 4))
-    for engine in ("numpy", "fused"):
+    engines: tuple[Engine, ...] = ("numpy", "fused")
+    for engine in engines:
         search = Search(SearchSettings(), 2, 1, engine=engine)
         result = search.run(latents, *model.predict(latents), model)
         assert np.isfinite(result.values).all()
