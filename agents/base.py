@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol
 
 import msgspec
 
 if TYPE_CHECKING:
     import numpy as np
+    from numpy.typing import NDArray
 
     from envs.simulator import Simulator
     from envs.wrappers import Problem
@@ -101,6 +102,117 @@ class Planner(Agent, Protocol):
         and evaluation have an environment each. As a run may be interrupted anywhere, only a
         reset may make a difference to what is planned.
         """
+        ...
+
+
+class Episode(NamedTuple):
+    """A training episode that is over.
+
+    Attributes:
+        timestep: steps that all environments had taken together when it ended.
+        total: its undiscounted return.
+        steps: its length.
+    """
+
+    timestep: int
+    total: float
+    steps: int
+    terminated: bool
+
+
+class EnvironmentMaker(Protocol):
+    """Makes environments of a run, each with random numbers of its own. It can be pickled."""
+
+    def __call__(self, number: int) -> Problem:
+        """A new environment number `number`, from 0 on, as the environment file describes it."""
+        ...
+
+    def seed(self, number: int) -> int:
+        """What its first reset is to be seeded with; none of the others is."""
+        ...
+
+
+class Driver(Protocol):
+    """An agent that plays in environments of its own, several at once: its class has
+    `DRIVES = True`.
+
+    Constructed as `Agent(settings, observation_space, action_space, gamma=, rng=, device=,
+    make_environment=, total_timesteps=, report=)`: an `EnvironmentMaker`; the steps, of all
+    environments together, after which training is over; and what is to be called with each
+    `Episode`, in the order in which they end. `agents.fleet.Fleet` has what drivers share.
+    `group_size` of its settings is 1: a group of drivers trains one after another.
+
+    The loop asks it to go on up to a border, looks (evaluates it, saves it), and asks again. Where
+    the borders are may change nothing that it learns: one in the middle of a round of its
+    environments leaves the rest of that round to be done. Saved anywhere between two calls of
+    `advance`, it goes on exactly.
+
+    Attributes:
+        timestep: steps taken by all environments together.
+        reward_sum: what all of them have earned.
+        device: where it computes.
+    """
+
+    timestep: int
+    reward_sum: float
+    device: str
+
+    def advance(self, until: int, stop: Callable[[], bool]) -> None:
+        """Interacts and learns until `timestep` is `until`, exactly, or `stop()`, which is asked
+        before each round, says so.
+
+        Raises:
+            Diverged: a loss, a weight, an action or a reward stopped being finite.
+        """
+        ...
+
+    def begin_evaluation(self, rng: np.random.Generator) -> None:
+        """What comes now from `act_many` draws from `rng`, which is no part of its state."""
+        ...
+
+    def act_many(
+        self,
+        observations: Sequence[Any],
+        slots: Sequence[int],
+        *,
+        begun: Sequence[int],
+        legal: NDArray[np.bool_] | None,
+    ) -> Sequence[Any]:
+        """What it does in evaluation, which changes nothing that training reads.
+
+        Args:
+            observations: of B environments.
+            slots: [B] which they are of those that evaluation runs side by side, ascending.
+            begun: those of `slots` that are at the first step of an episode.
+            legal: [B, A] the actions that are allowed; None: all are.
+
+        Returns:
+            [B] actions of the action space.
+        """
+        ...
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything that the future depends on, environments included."""
+        ...
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Continues exactly where `state_dict` was taken."""
+        ...
+
+    def metrics(self) -> Mapping[str, float]:
+        """Scalars worth a curve, as they stand now; equal in equal runs."""
+        ...
+
+    def learned_params(self) -> Mapping[str, np.ndarray]:
+        """The learned arrays, for `--record learned_params`."""
+        ...
+
+    def provenance(self) -> Mapping[str, Any]:
+        """What the clock measured, such as updates a second: for the record's `provenance`."""
+        ...
+
+    def close(self) -> None:
+        """Closes its environments, and whatever else it opened."""
         ...
 
 

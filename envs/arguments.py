@@ -25,15 +25,21 @@ DECIDED_ELSEWHERE = {
 }
 
 
-def constructor_arguments(settings: EnvironmentSettings, spec: EnvSpec) -> dict[str, Any]:
-    """``kwargs``, with ``continuous`` where the constructor takes it.
+def constructor_arguments(
+    settings: EnvironmentSettings, spec: EnvSpec, *, evaluation: bool
+) -> dict[str, Any]:
+    """``kwargs``, with ``continuous`` where the constructor takes it; in evaluation, those of
+    ``eval_kwargs`` in their place.
 
     Raises:
         EnvironmentRefused: the environment does not take one of them.
     """
     accepted = accepted_arguments(creator(spec))
-    for name in settings.kwargs:
-        field = f"kwargs.{name}"
+    given = dict.fromkeys(settings.kwargs, "kwargs")
+    if evaluation:
+        given |= dict.fromkeys(settings.eval_kwargs, "eval_kwargs")
+    for name, where in given.items():
+        field = f"{where}.{name}"
         if name == "render_mode":
             raise EnvironmentRefused(
                 field, "how to render is not part of the problem: leave it out"
@@ -49,7 +55,7 @@ def constructor_arguments(settings: EnvironmentSettings, spec: EnvSpec) -> dict[
                 f"did you mean {match!r}?" if match else f"it takes {', '.join(choices) or 'none'}"
             )
             raise EnvironmentRefused(field, f"{spec.id} does not take it; {hint}")
-    arguments = dict(settings.kwargs)
+    arguments = {**settings.kwargs, **(settings.eval_kwargs if evaluation else {})}
     if settings.continuous is not None and accepted is not None and "continuous" in accepted:
         said = arguments.get("continuous", spec.kwargs.get("continuous", settings.continuous))
         if said != settings.continuous:

@@ -42,7 +42,7 @@ def make(
     atari.check(settings, spec)
     limit = episode_limit(settings, spec, evaluation=evaluation)
     overwrite = overwriting(settings.overwrite_rewards, settings.rewards, limit)
-    arguments = constructor_arguments(settings, spec)
+    arguments = constructor_arguments(settings, spec, evaluation=evaluation)
     if atari.is_atari(spec):
         arguments |= atari.emulator_arguments()
 
@@ -62,6 +62,27 @@ def make(
         start=begin,
         observation_space=_ranged(env.observation_space, settings, spec.id),
     )
+
+
+def check_evaluation(settings: EnvironmentSettings) -> None:
+    """Sees to it that the environment to evaluate in is one that the agent can act in.
+
+    Raises:
+        EnvironmentRefused: ``eval_kwargs`` make it another problem.
+    """
+    if not settings.eval_kwargs or settings.eval_episodes == 0:
+        return
+    trained, evaluated = make(settings), make(settings, evaluation=True)
+    for what in ("observation_space", "action_space"):
+        one, other = getattr(trained, what), getattr(evaluated, what)
+        if one != other:
+            raise EnvironmentRefused(
+                "eval_kwargs",
+                f"change the {what.replace('_', ' ')} from {one} to {other}, which an agent that "
+                "trained without them cannot be evaluated in",
+            )
+    trained.close()
+    evaluated.close()
 
 
 def episode_limit(settings: EnvironmentSettings, spec: EnvSpec, *, evaluation: bool) -> int | None:

@@ -45,9 +45,11 @@ class EnvironmentSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unkn
     """One environment file, e.g. ``{"env_name": "Pendulum-v1", "total_timesteps": 100000}``."""
 
     EVALUATION_FIELDS: ClassVar[frozenset[str]] = frozenset(
-        {"eval_interval_timesteps", "eval_episodes", "eval_steps_per_episode"}
+        {"eval_interval_timesteps", "eval_episodes", "eval_steps_per_episode", "eval_kwargs"}
     )
     """The fields that do not change the problem that is trained on."""
+    LATER_FIELDS: ClassVar[frozenset[str]] = frozenset({"eval_kwargs"})
+    """As `AtariSettings.LATER_FIELDS`."""
 
     env_name: Annotated[
         str, Meta(min_length=1, description="Gymnasium id, or one of this project's: sweep/...")
@@ -103,4 +105,8 @@ class EnvironmentSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unkn
     ] = None
     kwargs: Annotated[
         dict[str, Any], Meta(description="Further arguments of the environment's constructor.")
+    ] = {}
+    eval_kwargs: Annotated[
+        dict[str, Any],
+        Meta(description="Of these, what is different or new where agents are evaluated."),
     ] = {}

@@ -22,8 +22,10 @@ from typing import Any
 
 import gymnasium
 import numpy as np
+from gymnasium.utils.env_checker import data_equivalence
 
 from envs import atari, minatar
+from envs.errors import EnvironmentRefused
 from envs.generators import generator_state, restored_generator
 from envs.own.base import OwnEnvironment
 from envs.starts import is_classic_control, is_mujoco
@@ -107,6 +109,47 @@ def restore_state(env: Problem, state: dict[str, Any]) -> None:
     env.observation = state.get("observation")
     if state.get("screen") is not None:
         setattr(simulator, atari.RESTORED_SCREEN, state["screen"])
+
+
+def save_anywhere(env: Problem) -> dict[str, Any]:
+    """As ``save_state``, also inside an episode of an environment that cannot be saved there, after
+    ``env.remember()``: how the episode began, and its actions."""
+    if not env.in_episode or resumes_mid_episode(env):
+        return save_state(env)
+    if env.history is None:
+        raise RuntimeError(f"{env} can be saved here only if remember() was called before reset()")
+    return {
+        "history": env.history.copy(),
+        "observation": copy.deepcopy(env.observation),
+        "action_generator": generator_state(env.action_space._np_random),
+    }
+
+
+def restore_anywhere(env: Problem, state: dict[str, Any]) -> None:
+    """Takes back what ``save_anywhere`` returned; an episode is played again where it has to be.
+
+    Raises:
+        EnvironmentRefused: played again, it came out differently.
+    """
+    if "history" not in state:
+        restore_state(env, state)
+        return
+    simulator: Any = env.unwrapped
+    history = state["history"]
+    simulator._np_random = restored_generator(history.generator)
+    observation, _ = env.reset(seed=history.seed)
+    for action in history.actions:
+        if not env.in_episode:
+            break
+        observation, *_ = env.step(action)
+    if not (env.in_episode and data_equivalence(observation, state["observation"], exact=True)):
+        raise EnvironmentRefused(
+            "env_name",
+            "is an environment that cannot be saved within an episode, and played again from its "
+            "beginning this one came out differently; --force starts the run afresh",
+        )
+    action_space: Any = env.action_space
+    action_space._np_random = restored_generator(state["action_generator"])
 
 
 def _wrappers(env: Problem) -> Iterator[Env]:

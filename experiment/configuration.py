@@ -59,7 +59,13 @@ class Experiment(msgspec.Struct, frozen=True):
     def evaluation(self) -> dict[str, Any]:
         """The fields of the environment file that only say how training is looked at."""
         fields: dict[str, Any] = msgspec.to_builtins(self.environment)
-        return {k: v for k, v in fields.items() if k in EnvironmentSettings.EVALUATION_FIELDS}
+        later, defaults = EnvironmentSettings.LATER_FIELDS, default_values(EnvironmentSettings)
+        return {
+            name: value
+            for name, value in fields.items()
+            if name in EnvironmentSettings.EVALUATION_FIELDS
+            and (name not in later or value != defaults[name])
+        }
 
     def setting_id(self, setting: int) -> str:
         """Who setting number `setting` is."""

@@ -13,7 +13,8 @@ from agents.base import Diverged
 from agents.group import GroupAgent, Planners
 from envs.lockstep import BySlot, Lockstep, in_lockstep
 from envs.state import resumes_mid_episode
-from experiment.member import Evaluation, Member
+from experiment.course import Evaluation
+from experiment.member import Member
 
 
 class Evaluator:

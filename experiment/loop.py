@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import gymnasium
@@ -17,11 +17,9 @@ import numpy as np
 
 from agents.group import GroupAgent, Planners
 from envs.lockstep import BySlot, in_lockstep
+from experiment.course import next_border, window_end
 from experiment.evaluation import Evaluator, not_finite
 from experiment.member import Member
-
-#: A run's metrics are sampled this often.
-METRIC_WINDOWS = 100
 
 
 class Training:
@@ -59,6 +57,11 @@ class Training:
     # -- the course of a group
 
     @property
+    def device(self) -> str:
+        """Where the agent computes."""
+        return self.agent.device
+
+    @property
     def live(self) -> list[int]:
         """The slots that still train: those that have not diverged."""
         return [slot for slot, member in enumerate(self.members) if member.diverged is None]
@@ -85,32 +88,18 @@ class Training:
         started = time.perf_counter()
         left_early = False
         while not (left_early or self.evaluation_is_due or self.finished):
-            left_early = self._train_until(self._next_border(), deadline, patience)
+            border = next_border(self.settings, self.timestep)
+            left_early = self._train_until(border, deadline, patience)
         spent = (time.perf_counter() - started) / len(self.members)
         for member in self.members:
             member.history["train_time"] += spent
-
-    def _next_border(self) -> int:
-        """The next timestep at which something happens between two steps."""
-        at, total = self.timestep, self.settings.total_timesteps
-        interval = self.settings.eval_interval_timesteps
-        if self.settings.eval_episodes == 0:
-            return min(total, self._window_end(at + 1))
-        return min(total, (at // interval + 1) * interval, self._window_end(at + 1))
-
-    def _window_end(self, timestep: int) -> int:
-        """The end of the metric window that timestep `timestep` (from 1 on) belongs to."""
-        total = self.settings.total_timesteps
-        windows = min(METRIC_WINDOWS, total)
-        window = (max(timestep, 1) - 1) * windows // total + 1
-        return -(-window * total // windows)
 
     def _train_until(self, until: int, deadline: float, patience: float) -> bool:
         """The inner loop. Returns whether it was left early."""
         clock, counters = time.monotonic, self._counters
         live = self.live
         begin = [slot for slot in live if self.members[slot].reset_is_due]
-        window_end = self._window_end(counters.timestep + 1)
+        end_of_window = window_end(self.settings, counters.timestep + 1)
         while counters.timestep < until:
             begin = self._step(live, begin)
             if self.agent.diverged:
@@ -118,7 +107,7 @@ class Training:
                 begin = [slot for slot in begin if slot in live]
                 if not live:
                     return True
-            if counters.timestep == window_end:
+            if counters.timestep == end_of_window:
                 for slot in live:
                     self.members[slot].close_window(self.agent.metrics(slot))
                     self._count(slot)
@@ -239,6 +228,14 @@ class Training:
         observation = self.members[slot].load_state_dict(state["member"])
         self._environments.take_up(slot, observation)
         self.agent.load_state_dict(slot, state["agent"])
+
+    def learned_params(self, slot: int) -> Mapping[str, np.ndarray]:
+        """What the agent has learned."""
+        return self.agent.learned_params(slot)
+
+    def provenance(self, slot: int) -> dict[str, Any]:
+        """What the record says of how a run was trained, beside its results."""
+        return {}
 
     def close(self) -> None:
         """Closes all environments."""

@@ -6,16 +6,15 @@ happens at every step of every member: that is counted in arrays (`Counters`).
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 
-from agents.base import Diverged
 from envs.settings import EnvironmentSettings
 from envs.state import restore_state, resumes_mid_episode, save_state
 from envs.wrappers import Problem
+from experiment.course import Course
 from experiment.step_arrays import StepArrays
 from experiment.streams import Streams, as_seed
 
@@ -42,14 +41,11 @@ class Counters:
         self.timestep += 1
 
 
-class Member:
+class Member(Course):
     """A run of a group.
 
     Attributes:
-        history: what the record will hold, plain lists and numbers.
         reset_is_due: whether the next step begins an episode.
-        saves_mid_episode: whether the environment's state can be saved exactly within episodes.
-        diverged: {"timestep", "what"} once a number stopped being finite; it trains no further.
     """
 
     def __init__(
@@ -62,52 +58,22 @@ class Member:
         counters: Counters,
         slot: int,
     ) -> None:
-        self.settings = settings
+        super().__init__(settings, streams, step_arrays)
         self.environment = environment
         self.make_evaluation_environment = evaluation_environment
-        self.streams = streams
-        self.step_arrays = step_arrays
         self.counters = counters
         self._slot = slot
         self.saves_mid_episode = resumes_mid_episode(environment)
         environment.action_space.seed(as_seed(streams.action_space))
-
         self.reset_is_due = True
-        self.diverged: dict[str, Any] | None = None
-        self._window_start = 0
-        self.history: dict[str, Any] = {
-            "eval_episode_rewards": [],
-            "eval_episode_steps": [],
-            "timesteps_at_eval": [],
-            "train_episode_rewards": [],
-            "train_episode_steps": [],
-            "train_episode_terminated": [],
-            "train_time": 0.0,
-            "eval_time": 0.0,
-            "metrics": {},
-        }
 
     @property
     def timestep(self) -> int:
-        """The steps that it has taken."""
         return self.counters.timestep if self.diverged is None else self.diverged["timestep"]
 
     @property
     def can_be_saved(self) -> bool:
-        """Whether `state_dict` is exact here: anywhere, or only between episodes."""
         return self.saves_mid_episode or self.reset_is_due
-
-    @property
-    def evaluation_is_due(self) -> bool:
-        """Evaluations stand at the start, every interval, and at the end."""
-        if self.settings.eval_episodes == 0 or self.diverged is not None:
-            return False
-        done = self.history["timesteps_at_eval"]
-        last = done[-1] if done else -1
-        return last < self.timestep and (
-            self.timestep % self.settings.eval_interval_timesteps == 0
-            or self.timestep == self.settings.total_timesteps
-        )
 
     # -- training
 
@@ -133,52 +99,10 @@ class Member:
     def _episode_steps(self) -> int:
         return self.timestep - int(self.counters.episode_starts[self._slot])
 
-    def count(self, counts: Mapping[str, int]) -> None:
-        """Notes what an agent has counted beside timesteps, so that curves can be drawn over it."""
-        if not counts:
-            return
-        series = self.history.setdefault("counts", {"timestep": []})
-        if series["timestep"][-1:] == [self.timestep]:
-            return
-        series["timestep"].append(self.timestep)
-        for name, number in counts.items():
-            series.setdefault(name, []).append(number)
-
     def close_window(self, metrics: Mapping[str, float]) -> None:
         """Samples the metrics, and the mean reward since they were sampled last."""
-        total = float(self.counters.window_rewards[self._slot])
-        reward = total / (self.timestep - self._window_start)
-        for name, number in {"mean_reward": reward, **metrics}.items():
-            series = self.history["metrics"].setdefault(name, {"timestep": [], "value": []})
-            series["timestep"].append(self.timestep)
-            series["value"].append(float(number))
-        self._window_start = self.timestep
+        self._end_window(float(self.counters.window_rewards[self._slot]), metrics)
         self.counters.window_rewards[self._slot] = 0.0
-
-    # -- evaluation
-
-    def evaluation_rng(self) -> np.random.Generator:
-        """The stream of the evaluation that is due; it belongs to its number alone."""
-        number = len(self.history["timesteps_at_eval"])
-        stream = self.streams.evaluation_environment
-        return np.random.default_rng(
-            np.random.SeedSequence(stream.entropy, spawn_key=(*stream.spawn_key, number))
-        )
-
-    @property
-    def evaluation_seed(self) -> int:
-        """Every evaluation starts its environment from the same seed, so all of them meet the
-        same initial states."""
-        return as_seed(self.streams.evaluation_environment)
-
-    def end_evaluation(self, evaluation: Evaluation, seconds: float) -> None:
-        """Takes over what an evaluation measured."""
-        for state in evaluation.states:
-            self.step_arrays.add("eval_states", state)
-        self.history["timesteps_at_eval"].append(self.timestep)
-        self.history["eval_episode_rewards"].append(evaluation.returns)
-        self.history["eval_episode_steps"].append(evaluation.steps)
-        self.history["eval_time"] += seconds
 
     # -- leaving and coming back
 
@@ -229,33 +153,3 @@ class Member:
         results["last_episode_unfinished"] = unfinished
         results["total_train_episodes"] = len(results["train_episode_rewards"])
         return results
-
-
-class Evaluation:
-    """The episodes of one member's evaluation.
-
-    Attributes:
-        returns, steps: of the episodes that are over.
-        states: the observations that were acted on, where they are recorded.
-    """
-
-    def __init__(self, episodes: int) -> None:
-        self.returns: list[float] = []
-        self.steps: list[int] = []
-        self.states: list[Any] = []
-        self._episodes = episodes
-
-    @property
-    def over(self) -> bool:
-        """Whether all episodes are."""
-        return len(self.returns) == self._episodes
-
-    def end_episode(self, episode_return: float, steps: int) -> None:
-        """
-        Raises:
-            Diverged: the return is not finite.
-        """
-        if not math.isfinite(episode_return):
-            raise Diverged("the return in evaluation")
-        self.returns.append(episode_return)
-        self.steps.append(steps)

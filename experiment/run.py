@@ -10,13 +10,16 @@ from typing import Any
 
 import msgspec
 
+import agents
 import envs
 from agents.base import AgentRefused
 from envs.errors import EnvironmentRefused
+from envs.factory import check_evaluation
 from experiment import garbage
 from experiment.agent_building import build_agent
 from experiment.checkpoint import Checkpoints
 from experiment.configuration import Experiment
+from experiment.driven import DrivenTraining, build_driven
 from experiment.errors import ConfigError, Locked, StorageError
 from experiment.folder import ResultFolder, Run
 from experiment.loop import Training
@@ -94,7 +97,10 @@ def run_group(
                 outcomes[run.index] = outcome
         if to_do:
             keep_difference(folder.path)
-        for part in _saved_together(folder, to_do, options):
+        parts = _saved_together(folder, to_do, options)
+        if drives(experiment):
+            parts = [{run: saved} for part in parts for run, saved in part.items()]
+        for part in parts:
             training = build_training(experiment, list(part), options)
             try:
                 outcomes |= _Session(folder, part, training, options).go()
@@ -155,7 +161,7 @@ def _saved_together(
 
 def build_training(
     experiment: Experiment, runs: Sequence[Run], options: Options, *, further: int = 0
-) -> Training:
+) -> Training | DrivenTraining:
     """Environments, agent and loop of a group, every random stream grown from its run's seed.
 
     Args:
@@ -168,6 +174,12 @@ def build_training(
     render_mode = "rgb_array" if options.monitor_after is not None else None
     counters = Counters(len(runs))
     try:
+        check_evaluation(settings)
+        if drives(experiment):
+            (run,) = runs
+            return build_driven(
+                experiment, run, options.device, options.record, options.monitor_after
+            )
         members = [
             Member(
                 settings,
@@ -189,8 +201,14 @@ def build_training(
     if options.monitor_after is not None:
         from experiment.monitor import Monitor
 
-        training.on_step = Monitor(members[0], options.monitor_after).step
+        environment = members[0].environment
+        training.on_step = Monitor(environment, settings.env_name, options.monitor_after).step
     return training
+
+
+def drives(experiment: Experiment) -> bool:
+    """Whether the agent plays in environments of its own: see `agents.base.Driver`."""
+    return bool(getattr(agents.agent_type(experiment.agent_name), "DRIVES", False))
 
 
 class _Session:
@@ -200,12 +218,12 @@ class _Session:
         self,
         folder: ResultFolder,
         part: Mapping[Run, Mapping[str, Any] | None],
-        training: Training,
+        training: Training | DrivenTraining,
         options: Options,
     ) -> None:
         self.folder, self.training, self.options = folder, training, options
         self.runs = list(part)
-        self.origins = [Origin(training.agent.device, saved) for saved in part.values()]
+        self.origins = [Origin(training.device, saved) for saved in part.values()]
         for slot, saved in enumerate(part.values()):
             if saved is not None:
                 training.load_state_dict(slot, saved["training"])
@@ -331,11 +349,12 @@ class _Session:
             | {
                 "batch_size": len(self.runs),
                 "saved_between_episodes_only": not member.saves_mid_episode,
-            },
+            }
+            | self.training.provenance(slot),
         }
         arrays = None
         if self.options.record:
-            arrays = member.step_arrays.encode(self.training.agent.learned_params(slot))
+            arrays = member.step_arrays.encode(self.training.learned_params(slot))
         try:
             written = self.folder.write(run, content, arrays)
         except StorageError as error:

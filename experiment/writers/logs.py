@@ -13,7 +13,7 @@ from experiment.writers.writer import FOLDER, LoggedRun, Writer
 
 if TYPE_CHECKING:
     from experiment.folder import ResultFolder, Run
-    from experiment.member import Member
+    from experiment.course import Course
 
 #: Between two looks at what was measured.
 SECONDS = 2.0
@@ -32,7 +32,7 @@ class Logs:
         self._measured: list[Measured] = []
         self._writers: list[dict[str, Writer]] = []  # by slot
 
-    def open(self, folder: ResultFolder, runs: Sequence[Run], members: Sequence[Member]) -> None:
+    def open(self, folder: ResultFolder, runs: Sequence[Run], members: Sequence[Course]) -> None:
         """
         Raises:
             ConfigError: a writer refuses, or its files cannot be written.

@@ -6,7 +6,7 @@ import itertools
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from experiment.member import Member
+    from experiment.course import Course
 
 #: Tags: of every finished training episode, at its last step; of every evaluation.
 EPISODE_RETURN, EPISODE_LENGTH = "train/episode_return", "train/episode_length"
@@ -18,7 +18,7 @@ METRICS = "metrics/"
 class Measured:
     """Reads the history of a member, which only ever grows."""
 
-    def __init__(self, member: Member) -> None:
+    def __init__(self, member: Course) -> None:
         self._member = member
         self._episodes = self._evaluations = 0
         self._episode_end = 0
@@ -34,8 +34,9 @@ class Measured:
     def _new(self) -> list[tuple[int, str, float]]:
         history, found = self._member.history, []
         steps = history["train_episode_steps"]
+        ends = history.get("train_episode_ends")  # of episodes that do not follow one another
         for k in range(self._episodes, len(steps)):
-            self._episode_end += steps[k]
+            self._episode_end = ends[k] if ends else self._episode_end + steps[k]
             episode_return = history["train_episode_rewards"][k]
             found.append((self._episode_end, EPISODE_RETURN, episode_return))
             found.append((self._episode_end, EPISODE_LENGTH, steps[k]))
