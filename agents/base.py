@@ -146,16 +146,22 @@ class Driver(Protocol):
     the borders are may change nothing that it learns: one in the middle of a round of its
     environments leaves the rest of that round to be done. Saved anywhere between two calls of
     `advance`, it goes on exactly.
-
-    Attributes:
-        timestep: steps taken by all environments together.
-        reward_sum: what all of them have earned.
-        device: where it computes.
     """
 
-    timestep: int
-    reward_sum: float
-    device: str
+    @property
+    def timestep(self) -> int:
+        """Steps taken by all environments together."""
+        ...
+
+    @property
+    def reward_sum(self) -> float:
+        """What all of them have earned."""
+        ...
+
+    @property
+    def device(self) -> str:
+        """Where it computes."""
+        ...
 
     def advance(self, until: int, stop: Callable[[], bool]) -> None:
         """Interacts and learns until `timestep` is `until`, exactly, or `stop()`, which is asked

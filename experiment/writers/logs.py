@@ -12,8 +12,8 @@ from experiment.writers.measured import Measured
 from experiment.writers.writer import FOLDER, LoggedRun, Writer
 
 if TYPE_CHECKING:
-    from experiment.folder import ResultFolder, Run
     from experiment.course import Course
+    from experiment.folder import ResultFolder, Run
 
 #: Between two looks at what was measured.
 SECONDS = 2.0
