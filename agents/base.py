@@ -142,6 +142,10 @@ class Driver(Protocol):
     `Episode`, in the order in which they end. `agents.fleet.Fleet` has what drivers share.
     `group_size` of its settings is 1: a group of drivers trains one after another.
 
+    In an environment with `players` 2 (an attribute of `Problem.unwrapped`) it moves for both sides
+    in turn: observations are those of the side to move, a reward is that of the side that moved.
+    Only classes with `PLAYS_BOTH_SIDES = True` are put there.
+
     The loop asks it to go on up to a border, looks (evaluates it, saves it), and asks again. Where
     the borders are may change nothing that it learns: one in the middle of a round of its
     environments leaves the rest of that round to be done. Saved anywhere between two calls of

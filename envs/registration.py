@@ -28,6 +28,8 @@ OWN_ENVIRONMENTS: dict[str, tuple[str, int | None]] = {
     "sweep/KeyDoorMazeL-v1": ("envs.own.key_door:MazeL", 200),
     "sweep/KeyDoorMaze20-v1": ("envs.own.key_door:Maze20", 200),
     "sweep/KeyDoorMaze32-v1": ("envs.own.key_door:Maze32", 200),
+    "sweep/TicTacToe-v1": ("envs.own.board_games:TicTacToe", 9),
+    "sweep/Connect4-v1": ("envs.own.board_games:Connect4", 42),
     "sweep/MoveToBeacon-v1": ("envs.own.beacon:MoveToBeacon", 200),
 }
 

@@ -10,6 +10,7 @@ import msgspec
 import numpy as np
 
 import agents
+from agents.base import AgentRefused
 from agents.group import Ensemble, GroupAgent, Planners
 from experiment.agent_file import check_rules
 from experiment.configuration import Experiment
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from agents.base import AgentSettings
     from envs.settings import EnvironmentSettings
     from envs.simulator import Simulator
+    from envs.wrappers import Problem
 
 
 def build_agent(
@@ -47,6 +49,7 @@ def build_agent(
         settings.append(msgspec.convert(setting, settings_type))
         rngs.append(np.random.default_rng(member.streams.agent))
     environment = members[0].environment
+    check_players(experiment, environment)
     spaces = (environment.observation_space, environment.action_space)
     common: dict[str, Any] = {"gamma": experiment.environment.gamma, "device": device}
     if getattr(agent_type, "COUNTS_ON_STEPS", False):
@@ -70,6 +73,20 @@ def build_agent(
         ],
         device,
     )
+
+
+def check_players(experiment: Experiment, environment: Problem) -> None:
+    """
+    Raises:
+        AgentRefused: the environment is played from both sides, which the agent does not know.
+    """
+    players = getattr(environment.unwrapped, "players", 1)
+    agent_type = agents.agent_type(experiment.agent_name)
+    if players > 1 and not getattr(agent_type, "PLAYS_BOTH_SIDES", False):
+        raise AgentRefused(
+            f"{experiment.agent_name} would take what is good for the other side for good for its "
+            "own: it cannot play both; choose another opponent than self in kwargs"
+        )
 
 
 def _simulator(environment: EnvironmentSettings, settings: AgentSettings) -> Simulator:

@@ -19,6 +19,7 @@ import envs
 from agents.base import AgentRefused, Diverged, Driver, Episode
 from envs.errors import EnvironmentRefused
 from envs.settings import EnvironmentSettings
+from experiment.agent_building import check_players
 from experiment.agent_file import check_rules
 from experiment.course import Course, next_border, window_end
 from experiment.driven_evaluation import SideBySide
@@ -291,6 +292,7 @@ def build_driven(
     course = DrivenRun(settings, streams, StepArrays(record))
     environments = Environments(settings, streams, None if monitor_after is None else "rgb_array")
     looked_at = envs.make(settings)
+    check_players(experiment, looked_at)
     driver: Driver = agent_type(
         msgspec.convert(setting, settings_type),
         looked_at.observation_space,

@@ -75,7 +75,7 @@ def _history(of: Measured) -> str:
     """A row for each timestep at which something was measured. `_runtime` is in proportion to the
     timestep, in seconds of training: a record has its sum only."""
     ended = len(of.train_episode_steps) - of.last_episode_unfinished
-    ends = list(accumulate(of.train_episode_steps[:ended]))
+    ends = of.train_episode_ends or list(accumulate(of.train_episode_steps[:ended]))
     means = [sum(returns) / len(returns) for returns in of.eval_episode_rewards]
     series: dict[str, Any] = {
         RETURN: zip(ends, of.train_episode_rewards, strict=False),
@@ -88,7 +88,8 @@ def _history(of: Measured) -> str:
     for tag, numbers in series.items():
         for timestep, number in numbers:
             rows.setdefault(timestep, {})[tag] = number
-    rate = of.train_time / max(sum(of.train_episode_steps), 1)
+    steps = ends[-1] if of.train_episode_ends else sum(of.train_episode_steps)
+    rate = of.train_time / max(steps, 1)
     columns = ("", "_step", "global_step", "_runtime", *series)
     return as_csv(
         columns,

@@ -13,6 +13,7 @@ class Measured(msgspec.Struct, frozen=True):
     train_episode_rewards: list[float]
     train_episode_steps: list[int]
     last_episode_unfinished: bool = False
+    train_episode_ends: list[int] = []
     eval_episode_rewards: list[list[float]] = []
     timesteps_at_eval: list[int] = []
     metrics: dict[str, Series] = {}

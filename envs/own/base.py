@@ -62,11 +62,11 @@ class OwnEnvironment(gymnasium.Env[Any, Any], ABC):
         """
         super().reset(seed=seed)
         if options and "start_state" in options:
-            return self.start_at(options["start_state"]), {}
+            return self.start_at(options["start_state"]), self._info()
         self._state = self._start_state()
         if self.render_mode == "human":
             self.render()
-        return self._observation(), {}
+        return self._observation(), self._info()
 
     def start_at(self, values: Sequence[float]) -> Any:
         """Puts the environment into a start state and returns its observation.
@@ -117,6 +117,10 @@ class OwnEnvironment(gymnasium.Env[Any, Any], ABC):
         if self._canvas is not None:
             self._canvas.close()
             self._canvas = None
+
+    def _info(self) -> dict[str, Any]:
+        """What ``reset`` says beside the observation."""
+        return {}
 
     def _start_bounds(self) -> dict[str, tuple[float, float]]:
         return self.state_bounds

@@ -10,6 +10,7 @@ import orjson
 
 from experiment import record
 from experiment.configuration import Experiment
+from experiment.driven import DrivenTraining
 from experiment.folder import ResultFolder
 from experiment.loop import Training
 from experiment.manifest import Manifest
@@ -32,11 +33,11 @@ def train(
             saved = pickle.dumps(training.state_dict(0))
         training.close()
     results = orjson.loads(orjson.dumps(record.json_safe(training.members[0].results())))
-    arrays = training.members[0].step_arrays.encode(training.agent.learned_params(0))
+    arrays = training.members[0].step_arrays.encode(training.learned_params(0))
     return {k: v for k, v in results.items() if k not in ("train_time", "eval_time")}, arrays
 
 
-def _train_until(training: Training, until: int | None) -> None:
+def _train_until(training: Training | DrivenTraining, until: int | None) -> None:
     steps, member = training.timestep, training.members[0]
 
     def count() -> None:
