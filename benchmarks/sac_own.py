@@ -7,6 +7,7 @@ from __future__ import annotations
 import math
 import sys
 from pathlib import Path
+from typing import Any
 
 from sac_task import Stopwatch, Task
 
@@ -55,7 +56,7 @@ def main() -> None:
     # nothing is written: the folder only says which run an index is
     folder = ResultFolder(Path("results"), Manifest.of(experiment, task.seed))
     runs = [folder.run(index) for index in range(task.members)]
-    training = build_training(experiment, runs, Options(batch=task.members))
+    training: Any = build_training(experiment, runs, Options(batch=task.members))
     stopwatch = Stopwatch(task)
 
     def on_step() -> None:

@@ -57,7 +57,7 @@ def test_rules_are_those_of_the_board(rules: type[Rules], draws: Any) -> None:
         occupied = mine | theirs
         board = rules.board(position)
         assert not board.all(axis=2).any()
-        free = ~board.any(axis=2)
+        free = np.logical_not(board.any(axis=2))
         assert (occupied == rules.full) == (not free.any())
         for stones, side in ((mine, 0), (theirs, 1)):
             assert rules.won(stones) == lines(board[:, :, side], RULES[rules])
@@ -152,7 +152,8 @@ def test_mate_in_one_is_seen(position: list[int], best: int | None) -> None:
     for move in position:
         mine, theirs = theirs, mine | Connect4Rules.stone(move, mine | theirs)
     rng = np.random.default_rng(0)
-    players = [RulePlayer(Connect4Rules, MIDDLE), RolloutPlayer(Connect4Rules, 300)]
+    rule, rollouts = RulePlayer(Connect4Rules, MIDDLE), RolloutPlayer(Connect4Rules, 300)
+    players: list[Player] = [rule, rollouts]
     for player in players:
         move = player.move((mine, theirs), rng)
         assert move == best or (best is None and move in (1, 5))
@@ -163,7 +164,8 @@ def test_the_rule_player_does_not_build_what_the_other_wins_on() -> None:
     rng, rules, kept = np.random.default_rng(0), Connect4Rules, 0
     for _ in range(40):
         position: Position = (0, 0)
-        for player in itertools.cycle([anybody, rule]):
+        players: list[Player] = [anybody, rule]
+        for player in itertools.cycle(players):
             mine, theirs = position
             occupied = mine | theirs
             if rules.won(theirs) or occupied == rules.full:
@@ -199,14 +201,14 @@ def test_searching_players_beat_those_that_do_not() -> None:
 ])  # fmt: skip
 def test_it_keeps_to_gymnasium_s_interface(name: str, opponent: str, observation: str) -> None:
     register()
-    kwargs = {"rollouts": 5} if opponent == "mcts" else {}
+    kwargs: dict[str, Any] = {"rollouts": 5} if opponent == "mcts" else {}
     env = gymnasium.make(f"sweep/{name}-v1", opponent=opponent, observation=observation, **kwargs)
     check_env(env.unwrapped, skip_render_check=True)
 
 
 @pytest.mark.parametrize("game", GAMES)
-def test_self_play_is_seen_from_the_side_to_move(game: type[BoardGame]) -> None:
-    env: Any = game(opponent="self")
+def test_self_play_is_seen_from_the_side_to_move(game: Any) -> None:
+    env = game(opponent="self")
     assert env.players == 2
     observation, info = env.reset(seed=0)
     before = observation
@@ -291,9 +293,9 @@ def test_equal_seeds_give_equal_opponents() -> None:
 
 
 @pytest.mark.parametrize("game", GAMES)
-def test_pictures_have_the_stones(game: type[BoardGame]) -> None:
+def test_pictures_have_the_stones(game: Any) -> None:
     """Red is who began, whoever's turn it is."""
-    env: Any = game(render_mode="rgb_array", opponent="self")
+    env = game(render_mode="rgb_array", opponent="self")
     env.reset(seed=0)
     empty = env.render()
     env.step(0)

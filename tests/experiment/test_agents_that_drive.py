@@ -229,7 +229,7 @@ def test_divergence_is_recorded_where_it_was(tmp_path: Path) -> None:
     assert run["timesteps_at_eval"] == [0]
 
 
-class Restless(gymnasium.Env[int, int]):
+class Restless(gymnasium.Env[Any, Any]):
     """Never twice the same."""
 
     observation_space = gymnasium.spaces.Box(0.0, np.inf, (1,), np.float64)
@@ -244,7 +244,7 @@ class Restless(gymnasium.Env[int, int]):
 
 
 def test_an_environment_that_does_not_repeat_itself_is_not_taken_up() -> None:
-    gymnasium.register("Restless-v0", Restless, max_episode_steps=50)
+    gymnasium.register("Restless-v0", lambda **_: Restless(), max_episode_steps=50)
     try:
         experiment = build(DRIFTING, env_name="Restless-v0", eval_episodes=0)
         with pytest.raises(ConfigError, match="played again from its beginning this one came out"):

@@ -20,7 +20,6 @@ from sweep_runs import LINEAR_AC, RANDOM, ROOT, build, comparable, new_folder, r
 from experiment import run as run_module
 from experiment.configuration import Experiment
 from experiment.folder import ResultFolder
-from experiment.loop import Training
 from experiment.run import Options, Outcome, build_training, run_group
 from experiment.writers.tensorboard import EventFile
 from experiment.writers.writer import LoggedRun
@@ -54,7 +53,7 @@ def left(monkeypatch: pytest.MonkeyPatch) -> Any:
     def run(
         experiment: Experiment, folder: ResultFolder, steps: int, options: Options
     ) -> dict[int, Outcome]:
-        def build_with_signal(*arguments: Any) -> Training:
+        def build_with_signal(*arguments: Any) -> Any:
             training, done = build_training(*arguments), itertools.count(1)
             training.on_step = lambda: (
                 signal.raise_signal(signal.SIGTERM) if next(done) == steps else None

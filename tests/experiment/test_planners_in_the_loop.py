@@ -125,7 +125,7 @@ def test_the_simulator_is_where_the_environment_is(fields: dict[str, Any]) -> No
 def test_settings_say_how_continuous_actions_are_listed() -> None:
     experiment = build({"agent_name": "looking", "parameters": {"bins": [2, 5]}})
     folder = ResultFolder(Path(), Manifest.of(experiment, 0))
-    training = build_training(experiment, [folder.run(0), folder.run(1)], Options())
+    training: Any = build_training(experiment, [folder.run(0), folder.run(1)], Options())
     planners: Any = training.agent
     assert [len(one.simulator.actions) for one in planners.agents] == [2, 5]
     training.close()
@@ -135,7 +135,9 @@ def test_environments_of_planners_are_stepped_one_by_one() -> None:
     """Stepped at once, their own states would lag behind."""
     experiment = build(LOOKING, env_name="sweep/PendulumDiscrete-v1", total_timesteps=40)
     folder = ResultFolder(Path(), Manifest.of(experiment, 0))
-    training = build_training(experiment, [folder.run(index) for index in range(12)], Options())
+    training: Any = build_training(
+        experiment, [folder.run(index) for index in range(12)], Options()
+    )
     assert isinstance(training._environments, OneByOne)
     while not training.finished:
         training.evaluate() if training.evaluation_is_due else training.advance(float("inf"))

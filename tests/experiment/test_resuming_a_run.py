@@ -30,7 +30,6 @@ from experiment.checkpoint import Checkpoints
 from experiment.configuration import Experiment
 from experiment.errors import StorageError
 from experiment.folder import ResultFolder
-from experiment.loop import Training
 from experiment.run import Options, Outcome, build_training, run_index
 from experiment.signals import on_stop_signal
 from experiment.step_arrays import NAMES
@@ -77,10 +76,10 @@ def test_every_evaluation_meets_the_same_initial_states() -> None:
 # -- whole runs, with lock, checkpoint and record
 
 
-def signal_after(steps: int, number: int) -> Callable[[Any, Any], Training]:
+def signal_after(steps: int, number: int) -> Callable[[Any, Any], Any]:
     """`build_training` with a signal to this process after some steps."""
 
-    def build_with_signal(*arguments: Any) -> Training:
+    def build_with_signal(*arguments: Any) -> Any:
         training = build_training(*arguments)
         done = 0
 

@@ -141,7 +141,10 @@ def test_the_cases_are_what_they_are_meant_for() -> None:
 
 def training_of(experiment: Experiment, members: int) -> Training:
     folder = ResultFolder(Path(), Manifest.of(experiment, 0))
-    return build_training(experiment, [folder.run(index) for index in range(members)], Options())
+    runs = [folder.run(index) for index in range(members)]
+    training = build_training(experiment, runs, Options())
+    assert isinstance(training, Training)
+    return training
 
 
 def test_evaluating_a_group_changes_nothing_but_the_evaluations(tmp_path: Path) -> None:
