@@ -140,7 +140,8 @@ class Driver(Protocol):
     make_environment=, total_timesteps=, report=)`: an `EnvironmentMaker`; the steps, of all
     environments together, after which training is over; and what is to be called with each
     `Episode`, in the order in which they end. `agents.fleet.Fleet` has what drivers share.
-    `group_size` of its settings is 1: a group of drivers trains one after another.
+    `group_size` of its settings is 1: a group of drivers trains one after another. Constructing it
+    is to be cheap: what is slow or starts processes comes with the first `advance`.
 
     In an environment with `players` 2 (an attribute of `Problem.unwrapped`) it moves for both sides
     in turn: observations are those of the side to move, a reward is that of the side that moved.

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from agents.base import Diverged, Episode, Transition
+from envs.masks import mask_of, stacked
 from envs.state import restore_anywhere, resumes_mid_episode, save_anywhere
 
 if TYPE_CHECKING:
@@ -162,15 +163,3 @@ class Fleet:
         """Closes the environments."""
         for problem in self.problems:
             problem.close()
-
-
-def mask_of(info: dict[str, Any]) -> NDArray[np.bool_] | None:
-    """The actions that are allowed, bool [A], where an environment says it as Gymnasium's do."""
-    mask = info.get("action_mask")
-    return None if mask is None else np.asarray(mask, dtype=bool)
-
-
-def stacked(masks: Sequence[NDArray[np.bool_] | None]) -> NDArray[np.bool_] | None:
-    """bool [B, A] of masks [A]; None where they are None."""
-    known = [mask for mask in masks if mask is not None]
-    return np.stack(known) if known else None

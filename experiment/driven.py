@@ -250,6 +250,7 @@ class DrivenTraining:
             self.driver.load_state_dict(state["agent"])
         except EnvironmentRefused as refused:
             raise ConfigError(f"environment file: {refused.field} {refused.problem}") from None
+        self._seen_at = self.driver.timestep
 
     def learned_params(self, slot: int) -> Mapping[str, np.ndarray]:
         """What the agent has learned."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from agents.base import Diverged, Driver
-from agents.fleet import mask_of, stacked
+from envs.masks import mask_of, stacked
 from experiment.course import Course, Evaluation
 
 if TYPE_CHECKING:

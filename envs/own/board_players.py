@@ -92,11 +92,12 @@ class RolloutPlayer:
     """Monte Carlo tree search with UCB1 (UCT; Kocsis and Szepesvari 2006), a new tree a move: each
     leaf is valued by one game of random moves to its end."""
 
-    def __init__(self, rules: type[Rules], rollouts: int, exploration: float = 1.0) -> None:
+    def __init__(self, rules: type[Rules], rollouts: int, exploration: float = 0.5) -> None:
         """
         Args:
             rollouts: simulations for each move.
             exploration: factor of UCB1's bonus, where a win counts 1, a draw 1/2 and a loss 0.
+                With 1000 rollouts 0.35, 0.5 and 0.7 play Connect Four equally well, and beat 1.
         """
         self._rules, self._rollouts, self._exploration = rules, rollouts, exploration
 
