@@ -15,11 +15,13 @@ from typing import Any
 import gymnasium
 import numpy as np
 import pytest
-from drifting import AGENTS, DRIFTING, MAIN
+from drifting import AGENTS, DRIFTING, MAIN, Drifting
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from killed_runs import saved_timestep, wait_for_checkpoint
 from left_runs import train
 from sweep_runs import (
+    RANDOM,
     ROOT,
     build,
     comparable,
@@ -205,6 +207,30 @@ def test_what_is_evaluated_is_no_part_of_who_a_run_is() -> None:
     assert other.evaluation["eval_kwargs"] == {"is_slippery": False}
 
 
+SELF_PLAY = {
+    "env_name": "sweep/TicTacToe-v1",
+    "kwargs": {"opponent": "self"},
+    "eval_kwargs": {"opponent": "optimal"},
+    "steps_per_episode": 9,
+}
+
+
+def test_self_play_is_evaluated_against_somebody_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Drifting, "PLAYS_BOTH_SIDES", True, raising=False)
+    results, _ = train(build(DRIFTING, **SELF_PLAY, eval_episodes=40), 0, [100])
+    # who moves may win; a move that is not allowed would cost one
+    assert set(results["train_episode_rewards"]) == {0.0, 1.0}
+    assert all(set(returns) == {-1.0, 0.0} for returns in results["eval_episode_rewards"])
+
+
+@pytest.mark.parametrize("agent", [DRIFTING, RANDOM])
+def test_who_knows_one_side_only_does_not_play_both(agent: dict[str, Any]) -> None:
+    experiment = build(agent, **SELF_PLAY)
+    run = ResultFolder(Path(), Manifest.of(experiment, 0)).run(0)
+    with pytest.raises(ConfigError, match="it cannot play both; choose another opponent than self"):
+        build_training(experiment, [run], Options())
+
+
 # -- what cannot be
 
 
@@ -322,18 +348,20 @@ def test_killed_at_random_moments_it_ends_as_if_it_had_not_been(tmp_path: Path) 
     whole = start("whole")
     _, errors = whole.communicate(timeout=60)
     assert whole.returncode == 0, errors
-    moments = random.Random(0)
+    moments, folder = random.Random(0), tmp_path / "killed"
+    timesteps = [0]
     for _ in range(4):
         process = start("killed")
-        while process.poll() is None and not list(tmp_path.rglob("killed/**/*.checkpoint")):
-            time.sleep(0.005)
-        time.sleep(0.3 * moments.random())
+        wait_for_checkpoint(process, folder)
+        time.sleep(0.05 * moments.random())
         process.kill()
-        process.communicate()
-        assert process.returncode == -signal.SIGKILL
+        _, errors = process.communicate()
+        assert process.returncode == -signal.SIGKILL, errors
+        timesteps.append(saved_timestep(folder))
+    assert timesteps == sorted(set(timesteps)), "a life wrote no checkpoint"
     last = start("killed")
     _, errors = last.communicate(timeout=60)
     assert last.returncode == 0, errors
-    run = read_run(the_record(tmp_path / "killed", 4))
-    assert run["provenance"]["resumed"] >= 1
+    run = read_run(the_record(folder, 4))
+    assert run["provenance"]["resumed"] == 4
     assert comparable(run) == comparable(read_run(the_record(tmp_path / "whole", 4)))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import random
 import signal
@@ -11,6 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
+from killed_runs import saved_timestep, wait_for, wait_for_checkpoint, wait_for_lock
 from sweep_runs import (
     LINEAR_AC,
     RANDOM,
@@ -29,33 +29,6 @@ def start(*arguments: object, cwd: Path) -> subprocess.Popen[str]:
     return subprocess.Popen(
         command(*arguments), cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
-
-
-def wait_for(process: subprocess.Popen[str], folder: Path, pattern: str) -> bool:
-    """Until a file is there; False when the process ended before."""
-    while not any(folder.rglob(pattern)):
-        if process.poll() is not None:
-            return False
-        time.sleep(0.002)
-    return True
-
-
-def wait_for_lock(process: subprocess.Popen[str], folder: Path) -> bool:
-    """Until the process holds its lock, which may be that of a killed one before it."""
-    while process.poll() is None:
-        for path in folder.rglob("*.lock"):
-            with contextlib.suppress(FileNotFoundError):
-                if f'"pid": {process.pid},' in path.read_text():
-                    return True
-        time.sleep(0.002)
-    return False
-
-
-def wait_for_checkpoint(process: subprocess.Popen[str], folder: Path) -> None:
-    """Until the process has written a checkpoint, or ended."""
-    before = saved_timestep(folder)
-    while process.poll() is None and saved_timestep(folder) == before:
-        time.sleep(0.002)
 
 
 @pytest.mark.parametrize("checkpoint_minutes", ["0.0000001", "0.002"])
@@ -143,25 +116,6 @@ def test_a_planner_killed_in_a_game_of_atari_ends_as_if_it_had_not_been(tmp_path
     assert "resumes at timestep" in last.stderr
     run = read_run(the_record(tmp_path / "killed"))
     assert comparable(run) == comparable(read_run(the_record(tmp_path / "whole")))
-
-
-def saved_timestep(folder: Path) -> int:
-    """Of the newest checkpoint."""
-    saved = [
-        int(head.partition(b'"timestep": ')[2].partition(b",")[0])
-        for pattern in ("*.checkpoint", "*.checkpoint.new", "*.checkpoint.previous")
-        for path in folder.rglob(pattern)
-        if not path.name.startswith(".")
-        for head in [_head(path)]
-        if head
-    ]
-    return max(saved, default=0)
-
-
-def _head(path: Path) -> bytes:
-    with contextlib.suppress(FileNotFoundError), path.open("rb") as file:
-        return file.readline()
-    return b""
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1])
