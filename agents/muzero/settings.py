@@ -1,0 +1,244 @@
+"""Hyperparameters of MuZero. Imports no torch.
+
+Names are those of the original's flags where it has one, with underscores for hyphens.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Literal
+
+from msgspec import Meta
+
+from agents.base import AgentSettings, Rule
+
+Count = Annotated[int, Meta(ge=1)]
+Whole = Annotated[int, Meta(ge=0)]
+Positive = Annotated[float, Meta(gt=0)]
+NotNegative = Annotated[float, Meta(ge=0)]
+Share = Annotated[float, Meta(ge=0, le=1)]
+Decay = Annotated[float, Meta(ge=0, lt=1)]
+
+
+class MuZeroSettings(AgentSettings, frozen=True, kw_only=True):
+    """MuZero: search in a learned model (Schrittwieser et al. 2020), in environments of its own."""
+
+    # -- interaction
+    num_envs: Annotated[
+        int, Meta(ge=1, le=2**16, description="environments that it acts in at once")
+    ] = 8
+    replay_ratio: Annotated[
+        NotNegative, Meta(description="updates for each timestep of all environments together")
+    ] = 0.25
+    steps_before_learning: Annotated[
+        Whole, Meta(description="timesteps before the first update (at least one round)")
+    ] = 500
+    buffer_size: Annotated[
+        int, Meta(ge=1, le=10**8, description="most recent timesteps that are kept")
+    ] = 100_000
+    discount: Annotated[
+        Share | None, Meta(description="of a step; null: the environment file's gamma")
+    ] = None
+
+    # -- search
+    search: Annotated[
+        Literal["puct", "gumbel"],
+        Meta(
+            description="puct as published; gumbel: sequential halving, and policies improved by "
+            "the searched Q (Danihelka et al. 2022), better where there are few simulations"
+        ),
+    ] = "puct"
+    num_simulations: Annotated[
+        int, Meta(ge=1, le=2**15, description="nodes added to the tree at each decision")
+    ] = 16
+    eval_simulations: Annotated[
+        Annotated[int, Meta(ge=1, le=2**15)] | None,
+        Meta(description="the same in evaluations; null: as in training"),
+    ] = None
+    c1: Annotated[NotNegative, Meta(description="pUCT: weight of exploration")] = 1.25
+    c2: Annotated[
+        Positive, Meta(description="pUCT: visits at which exploration has grown by ln 2")
+    ] = 19652.0
+    dirichlet_alpha: Annotated[
+        Positive, Meta(description="pUCT: concentration of the noise in the root's prior")
+    ] = 0.3
+    dirichlet_fraction: Annotated[
+        Share, Meta(description="pUCT: how much of the root's prior is noise")
+    ] = 0.25
+    q_normalisation: Annotated[
+        Literal["tree", "node", "none"],
+        Meta(description="pUCT: whose bounds Q is brought to [0, 1] by"),
+    ] = "tree"
+    unvisited_q: Annotated[
+        Literal["worst", "parent_mean", "parent_value"],
+        Meta(description="pUCT: what an action counts as that was not taken"),
+    ] = "worst"
+    max_considered: Annotated[
+        Count, Meta(description="Gumbel: actions that the halving begins with at most")
+    ] = 16
+    c_visit: Annotated[NotNegative, Meta(description="Gumbel: visits added, in scaling Q")] = 50.0
+    c_scale: Annotated[NotNegative, Meta(description="Gumbel: scale of Q beside the logits")] = 0.1
+    visit_temp: Annotated[
+        NotNegative | list[tuple[Share, NotNegative]],
+        Meta(
+            description="pUCT: T, when acting in training by visits^(1/T); or [[share of training, "
+            "T from then on], ...]"
+        ),
+    ] = [(0.0, 1.0), (0.5, 0.5), (0.75, 0.25)]
+    engine: Annotated[
+        Literal["auto", "fused", "numba", "numpy"],
+        Meta(
+            description="of searches; auto: fused for dense networks on the processor, else numba"
+        ),
+    ] = "auto"
+
+    # -- the network
+    network: Annotated[
+        Literal["auto", "mlp"],
+        Meta(description="mlp: dense layers, of any observation flattened; auto: by its shape"),
+    ] = "auto"
+    hidden_size: Annotated[
+        int, Meta(ge=2, le=2**14, description="features of a latent state")
+    ] = 64
+    hidden_dim: Annotated[
+        int, Meta(ge=1, le=2**14, description="units of the dense layers in between")
+    ] = 64
+    activation: Annotated[
+        Literal["relu", "tanh", "elu"], Meta(description="between dense layers")
+    ] = "relu"
+    latent_transform: Annotated[
+        Literal["min_max", "tanh"],
+        Meta(description="what keeps latent states in bounds: each one's own range, or tanh"),
+    ] = "min_max"
+    residual: Annotated[
+        bool, Meta(description="the dynamics adds to the latent state before")
+    ] = True
+    value_support: Annotated[
+        int,
+        Meta(
+            ge=1,
+            le=10_000,
+            description="values are distributions over bins from -this to this in h-space: 25 "
+            "reaches to 640, 300 to 45,000",
+        ),
+    ] = 25
+    reward_support: Annotated[
+        int, Meta(ge=1, le=10_000, description="rewards likewise")
+    ] = 25
+
+    # -- targets
+    jumps: Annotated[
+        int, Meta(ge=0, le=1000, description="K, steps that the model is unrolled for")
+    ] = 5
+    multistep: Annotated[
+        int, Meta(ge=1, le=10_000, description="n, rewards in a value target")
+    ] = 10
+    search_value_targets: Annotated[
+        bool,
+        Meta(description="value stored for bootstraps: the search's; false: the network's"),
+    ] = True
+    local_target_net: Annotated[
+        bool,
+        Meta(
+            description="bootstrap from what the target network says now, not from what was stored"
+        ),
+    ] = True
+    target_update_interval: Annotated[
+        Count, Meta(description="updates between two renewals of the target network")
+    ] = 100
+    reanalyze: Annotated[
+        NotNegative,
+        Meta(
+            description="stored positions that are searched again with the target network, for "
+            "each timestep; their policies and values are renewed"
+        ),
+    ] = 0.0
+    num_reanalyze_envs: Annotated[
+        Count, Meta(description="positions of one such search")
+    ] = 64
+    prioritized: Annotated[
+        bool, Meta(description="sample by how far off values were")
+    ] = False
+    input_priorities: Annotated[
+        bool,
+        Meta(
+            description="new steps enter with their own priority, by the search's value less the "
+            "network's; false: with the greatest so far"
+        ),
+    ] = False
+    priority_exponent: Annotated[
+        NotNegative, Meta(description="of priorities")
+    ] = 0.6
+    priority_weight: Annotated[
+        NotNegative, Meta(description="exponent of the weights that make up for priorities")
+    ] = 0.4
+
+    # -- learning
+    batch_size_per_worker: Annotated[
+        int, Meta(ge=1, le=2**16, description="sequences in an update")
+    ] = 128
+    optimizer: Annotated[
+        Literal["adam", "adamw", "sgd"],
+        Meta(description="what turns gradients into steps; sgd has betas[0] for momentum"),
+    ] = "adam"
+    learning_rate: Annotated[NotNegative, Meta(description="step size at its highest")] = 1e-3
+    learning_rate_end: Annotated[
+        Share, Meta(description="share of it that is left at the end of training")
+    ] = 0.05
+    learning_rate_schedule: Annotated[
+        Literal["exponential", "linear", "cosine"], Meta(description="how it gets there")
+    ] = "exponential"
+    warm_up: Annotated[
+        Share, Meta(description="share of all updates in which it rises from 0, linearly")
+    ] = 0.0
+    betas: Annotated[
+        tuple[Decay, Decay], Meta(description="Adam's decay rates of both moments")
+    ] = (0.9, 0.999)
+    adam_eps: Annotated[Positive, Meta(description="Adam's ε, outside the root")] = 1e-8
+    weight_decay: Annotated[
+        NotNegative, Meta(description="of all parameters: AdamW's, or in the gradient elsewhere")
+    ] = 0.0
+    max_grad_norm: Annotated[
+        Positive | None, Meta(description="longest gradient of all parameters; null: any")
+    ] = 5.0
+    grad_scale_factor: Annotated[
+        Share, Meta(description="what the gradient entering each step of the model is cut to")
+    ] = 0.5
+    policy_loss_weight: Annotated[NotNegative, Meta(description="of the policy's loss")] = 1.0
+    value_loss_weight: Annotated[NotNegative, Meta(description="of the value's loss")] = 0.25
+    reward_loss_weight: Annotated[NotNegative, Meta(description="of the reward's loss")] = 1.0
+    entropy_loss_weight: Annotated[
+        NotNegative, Meta(description="of the policy's entropy, which is raised")
+    ] = 0.0
+    cuda: Annotated[bool, Meta(description="train on the GPU, like --device cuda")] = False
+
+    @property
+    def stores_for(self) -> int:
+        """Until the replay is full."""
+        return self.buffer_size
+
+    @classmethod
+    def group_size(cls, device: str) -> int:
+        """One: it has a batch of environments already."""
+        return 1
+
+    RULES: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            ("num_envs", "buffer_size", "jumps", "multistep"),
+            lambda num_envs, buffer_size, jumps, multistep: (
+                buffer_size >= num_envs * (jumps + multistep + 1)
+            ),
+            "buffer_size >= num_envs * (jumps + multistep + 1)",
+        ),
+        Rule(
+            ("value_loss_weight", "policy_loss_weight"),
+            lambda value_loss_weight, policy_loss_weight: (
+                value_loss_weight + policy_loss_weight > 0
+            ),
+            "value_loss_weight + policy_loss_weight > 0: nothing would be learned",
+        ),
+        Rule(
+            ("input_priorities", "prioritized"),
+            lambda input_priorities, prioritized: prioritized or not input_priorities,
+            "input_priorities needs prioritized",
+        ),
+    )

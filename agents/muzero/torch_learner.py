@@ -1,0 +1,53 @@
+"""The learner of networks in torch, wherever they are; the loss is that of `dense_learner`."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from agents.search.scalars import EPSILON, Support
+
+
+def compress(x: Tensor) -> Tensor:
+    """h, as `agents.search.scalars.compress`."""
+    return x * (1 / ((x.abs() + 1).sqrt() + 1) + EPSILON)
+
+
+def expand(y: Tensor) -> Tensor:
+    """h⁻¹, as `agents.search.scalars.expand`."""
+    root = (1 + 4 * EPSILON * (y.abs() + 1 + EPSILON)).sqrt()
+    u = 2 * y / (root + 1 + 2 * EPSILON)
+    return u * (u.abs() + 2)
+
+
+def two_hot(x: Tensor, support: Support) -> Tensor:
+    """[..., bins] of scalars [...], as `Support.encode`."""
+    y = compress(x) if support.compressed else x
+    step = (support.high - support.low) / (support.bins - 1)
+    place = (y.clamp(support.low, support.high) - support.low) / step
+    below = place.floor().clamp(max=support.bins - 2)
+    share = (place - below).unsqueeze(-1)
+    index = below.long().unsqueeze(-1)
+    hot = x.new_zeros(*x.shape, support.bins)
+    return hot.scatter_(-1, index, 1 - share).scatter_(-1, index + 1, share)
+
+
+def decode(logits: Tensor, support: Support) -> Tensor:
+    """The scalars [...] that softmax(logits [..., bins]) stands for."""
+    atoms = torch.from_numpy(support.atoms).to(logits)
+    mean = logits.softmax(-1) @ atoms
+    return expand(mean) if support.compressed else mean
+
+
+class ScaledGradient(torch.autograd.Function):
+    """The identity, with its gradient multiplied by a number."""
+
+    @staticmethod
+    def forward(ctx, x: Tensor, scale: float) -> Tensor:  # type: ignore[no-untyped-def, override]
+        ctx.scale = scale
+        return x.view_as(x)
+
+    @staticmethod
+    def backward(ctx, d: Tensor) -> tuple[Tensor, None]:  # type: ignore[no-untyped-def, override]
+        return d * ctx.scale, None
