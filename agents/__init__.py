@@ -63,6 +63,10 @@ AGENTS: dict[str, tuple[str, str]] = {
         "agents.piiw.settings:PiHIWSettings",
         "agents.piiw.hierarchical_agent:PiHIWAgent",
     ),
+    "MuZero": (
+        "agents.muzero.settings:MuZeroSettings",
+        "agents.muzero.agent:MuZero",
+    ),
     "random": (
         "agents.uniform_random:UniformRandomSettings",
         "agents.uniform_random:UniformRandom",

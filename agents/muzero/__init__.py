@@ -1,1 +1,1 @@
-"""MuZero: what a search in a learned model advises, a network learns (Schrittwieser et al. 2020)."""
+"""MuZero: a network learns what searches in its own model advise (Schrittwieser et al. 2020)."""

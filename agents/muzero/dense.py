@@ -141,8 +141,9 @@ class Stack:
             _add_bias(x, bias, self._code if active else -1)
         return x
 
-    def backward(self, d: Floats, block: int = 0, *, to_input: bool = True) -> Floats | None:
-        """dL/dx [rows, reads] of dL/dy [rows, writes], overwritten by the next call."""
+    def backward(self, d: Floats, block: int = 0, *, to_input: bool = True) -> Floats:
+        """dL/dx [rows, reads] of dL/dy [rows, writes], overwritten by the next call; not computed
+        if not `to_input`."""
         at = slice(block * self._rows, (block + 1) * self._rows)
         for i in range(len(self._layers) - 1, -1, -1):
             place = self._d[i][at]
@@ -151,10 +152,10 @@ class Stack:
             elif d is not place:
                 place[:] = d
             if i == 0 and not to_input:
-                return None
+                break
             out = self._d[i - 1][at] if i > 0 else self._d_x
             d = np.dot(place, self._layers[i][0].T, out=out)
-        return d
+        return self._d_x
 
     def add_up(self) -> None:
         """Writes the parameters' gradients, of all blocks passed through on the way back."""
@@ -262,4 +263,3 @@ def _through_rescaling(d: Floats, state: Floats, ends: NDArray[np.int64], ranges
             d[i, ends[i, 1]] -= weighted * factor
         else:
             d[i, ends[i, 0]] -= total * factor
-

@@ -1,7 +1,7 @@
 """Cross-entropies over rows of logits, and their gradients, on the processor.
 
-For a target p and logits z of a row, CE = -Σ p ln softmax(z) and dCE/dz = softmax(z) - p. The target
-of a scalar is two-hot: the bins around the place of h(x) share it by their nearness.
+For a target p and logits z of a row, CE = -Σ p ln softmax(z) and dCE/dz = softmax(z) - p. The
+target of a scalar is two-hot: the bins around the place of h(x) share it by their nearness.
 """
 
 from __future__ import annotations

@@ -1,14 +1,12 @@
 """Networks in torch: h, g and the heads of f, each on a batch.
 
-    s_0 = h(o)      s' = T(g(s, a) (+ s))      r = R(s')      p, v = f(s)
+s_0 = h(o)      s' = T(g(s, a) (+ s))      r = R(s')      p, v = f(s)
 """
 
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -47,6 +45,15 @@ def rescaled(states: Tensor) -> Tensor:
 _ACTIVATIONS = {"relu": functional.relu, "tanh": torch.tanh, "elu": functional.elu}
 
 
+def _linear(weight: Floats, bias: Floats) -> nn.Linear:
+    """A layer with these parameters, weights [reads, writes]."""
+    layer = nn.Linear(*weight.shape)
+    with torch.no_grad():
+        layer.weight.copy_(torch.from_numpy(weight.T.copy()))
+        layer.bias.copy_(torch.from_numpy(bias.copy()))
+    return layer
+
+
 class DenseNetwork(Network):
     """Dense layers, those of `agents.muzero.dense`, where these do not run.
 
@@ -65,22 +72,16 @@ class DenseNetwork(Network):
     ) -> None:
         super().__init__()
         self._activate = _ACTIVATIONS[activation]
-        self._rescales, self._residual, self._actions = transform == "min_max", residual, widths.actions
-        self.stacks = nn.ModuleDict(
-            {
-                name: nn.ModuleList(nn.Linear(*reversed(weight.T.shape)) for weight, _ in stack)
-                for name, stack in widths.views(values).items()
-            }
+        self._rescales, self._residual, self._actions = (
+            transform == "min_max",
+            residual,
+            widths.actions,
         )
-        self.load(widths.views(values))
-
-    @torch.no_grad()
-    def load(self, layers: Mapping[str, Sequence[tuple[Floats, Floats]]]) -> None:
-        """Takes over parameters, weights [reads, writes]."""
-        for name, stack in layers.items():
-            for own, (weight, bias) in zip(self.stacks[name], stack, strict=True):
-                own.weight.copy_(torch.from_numpy(weight.T.copy()))
-                own.bias.copy_(torch.from_numpy(bias.copy()))
+        self.stacks: dict[str, list[nn.Linear]] = {}
+        for name, stack in widths.views(values).items():
+            layers = [_linear(weight, bias) for weight, bias in stack]
+            self.stacks[name] = layers
+            self.add_module(name, nn.ModuleList(layers))
 
     def _through(self, name: str, x: Tensor, *, active_end: bool = False) -> Tensor:
         stack = self.stacks[name]

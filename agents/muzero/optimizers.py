@@ -1,7 +1,7 @@
 """What turns gradients into steps, on all parameters in one vector, on the processor.
 
-Gradients are clipped by their norm first. Weight decay is AdamW's (Loshchilov & Hutter 2019): θ <- θ
-(1 - lr λ); with "adam" and "sgd" it is added to the gradient, as λ θ.
+Gradients are clipped by their norm first. Weight decay is AdamW's (Loshchilov & Hutter 2019),
+θ <- θ (1 - lr λ); with "adam" and "sgd" λ θ is added to the gradient.
 """
 
 from __future__ import annotations
@@ -49,8 +49,8 @@ class Optimizer:
         shrunk = 1 - learning_rate * self._decay if self._name == "adamw" else 1.0
         beta1, beta2 = self._betas
         if self._name == "sgd":
-            numbers = (clip, added, beta1, learning_rate)
-            _momentum(self._values, gradients, self.moments[0], *map(np.float32, numbers))
+            once = (clip, added, beta1, learning_rate)
+            _momentum(self._values, gradients, self.moments[0], *map(np.float32, once))
             return norm
         root = float(np.sqrt(1 - beta2**self.steps))
         rate = learning_rate * root / (1 - beta1**self.steps)

@@ -98,7 +98,7 @@ class Replay:
     @property
     def capacity(self) -> int:
         """T."""
-        return self.arrays["kinds"].shape[1]
+        return int(self.arrays["kinds"].shape[1])
 
     def __len__(self) -> int:
         """Steps held."""
@@ -135,7 +135,7 @@ class Replay:
         self._tree.set(starts, shares)
 
     def _share(self, priority: float) -> float:
-        share = (abs(priority) + LEAST_PRIORITY) ** self._exponent
+        share: float = (abs(priority) + LEAST_PRIORITY) ** self._exponent
         self._greatest = max(self._greatest, share)
         return share
 
@@ -215,13 +215,11 @@ class Replay:
         array.reshape(-1, *array.shape[2:])[places] = values
 
     def uniform(self, size: int, rng: np.random.Generator) -> Places:
-        """[size] places of steps, whatever their priorities, with replacement."""
+        """[size] places of rows, whatever they are, with replacement."""
         T = self.capacity
         e = rng.integers(len(self.written), size=size)
-        slot = rng.integers(np.minimum(self.written[e], T))
-        # from what was seen last nothing was done: its step is the row before
-        slot -= self.arrays["kinds"][e, slot] == LAST
-        return e * T + slot % T
+        places: Places = e * T + rng.integers(np.minimum(self.written[e], T))
+        return places
 
     # -- leaving and coming back
 
@@ -245,4 +243,3 @@ class Replay:
         priorities[:, :used] = state["priorities"]
         self._tree.load(priorities.reshape(-1))
         self._rows = int((priorities > 0).sum())
-

@@ -78,12 +78,12 @@ class MuZeroSettings(AgentSettings, frozen=True, kw_only=True):
     c_visit: Annotated[NotNegative, Meta(description="Gumbel: visits added, in scaling Q")] = 50.0
     c_scale: Annotated[NotNegative, Meta(description="Gumbel: scale of Q beside the logits")] = 0.1
     visit_temp: Annotated[
-        NotNegative | list[tuple[Share, NotNegative]],
+        NotNegative | tuple[tuple[Share, NotNegative], ...],
         Meta(
             description="pUCT: T, when acting in training by visits^(1/T); or [[share of training, "
             "T from then on], ...]"
         ),
-    ] = [(0.0, 1.0), (0.5, 0.5), (0.75, 0.25)]
+    ] = ((0.0, 1.0), (0.5, 0.5), (0.75, 0.25))
     engine: Annotated[
         Literal["auto", "fused", "numba", "numpy"],
         Meta(
@@ -96,9 +96,7 @@ class MuZeroSettings(AgentSettings, frozen=True, kw_only=True):
         Literal["auto", "mlp"],
         Meta(description="mlp: dense layers, of any observation flattened; auto: by its shape"),
     ] = "auto"
-    hidden_size: Annotated[
-        int, Meta(ge=2, le=2**14, description="features of a latent state")
-    ] = 64
+    hidden_size: Annotated[int, Meta(ge=2, le=2**14, description="features of a latent state")] = 64
     hidden_dim: Annotated[
         int, Meta(ge=1, le=2**14, description="units of the dense layers in between")
     ] = 64
@@ -109,9 +107,9 @@ class MuZeroSettings(AgentSettings, frozen=True, kw_only=True):
         Literal["min_max", "tanh"],
         Meta(description="what keeps latent states in bounds: each one's own range, or tanh"),
     ] = "min_max"
-    residual: Annotated[
-        bool, Meta(description="the dynamics adds to the latent state before")
-    ] = True
+    residual: Annotated[bool, Meta(description="the dynamics adds to the latent state before")] = (
+        True
+    )
     value_support: Annotated[
         int,
         Meta(
@@ -121,17 +119,15 @@ class MuZeroSettings(AgentSettings, frozen=True, kw_only=True):
             "reaches to 640, 300 to 45,000",
         ),
     ] = 25
-    reward_support: Annotated[
-        int, Meta(ge=1, le=10_000, description="rewards likewise")
-    ] = 25
+    reward_support: Annotated[int, Meta(ge=1, le=10_000, description="rewards likewise")] = 25
 
     # -- targets
     jumps: Annotated[
         int, Meta(ge=0, le=1000, description="K, steps that the model is unrolled for")
     ] = 5
-    multistep: Annotated[
-        int, Meta(ge=1, le=10_000, description="n, rewards in a value target")
-    ] = 10
+    multistep: Annotated[int, Meta(ge=1, le=10_000, description="n, rewards in a value target")] = (
+        10
+    )
     search_value_targets: Annotated[
         bool,
         Meta(description="value stored for bootstraps: the search's; false: the network's"),
@@ -152,12 +148,8 @@ class MuZeroSettings(AgentSettings, frozen=True, kw_only=True):
             "each timestep; their policies and values are renewed"
         ),
     ] = 0.0
-    num_reanalyze_envs: Annotated[
-        Count, Meta(description="positions of one such search")
-    ] = 64
-    prioritized: Annotated[
-        bool, Meta(description="sample by how far off values were")
-    ] = False
+    num_reanalyze_envs: Annotated[Count, Meta(description="positions of one such search")] = 64
+    prioritized: Annotated[bool, Meta(description="sample by how far off values were")] = False
     input_priorities: Annotated[
         bool,
         Meta(
@@ -165,9 +157,7 @@ class MuZeroSettings(AgentSettings, frozen=True, kw_only=True):
             "network's; false: with the greatest so far"
         ),
     ] = False
-    priority_exponent: Annotated[
-        NotNegative, Meta(description="of priorities")
-    ] = 0.6
+    priority_exponent: Annotated[NotNegative, Meta(description="of priorities")] = 0.6
     priority_weight: Annotated[
         NotNegative, Meta(description="exponent of the weights that make up for priorities")
     ] = 0.4

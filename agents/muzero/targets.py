@@ -1,14 +1,14 @@
 """What a network is trained towards, from a ring of rows.
 
-A row is a step: what was seen, what was done, the reward, how it ended, and what the search said. An
-episode that was cut short has one row more, of its last observation, from which nothing was done.
+A row is a step: what was seen, what was done, the reward, how it ended, and what the search said.
+An episode that was cut short has one row more, of its last observation, where nothing was done.
 The value target of row t looks n steps ahead:
 
     z_t = Σ_{i<n} γⁱ r_{t+i} + γⁿ v_{t+n}
 
 It ends without v at a termination, and with v of what was seen last where an episode was cut, or
-where the ring knows no further. Between two players who move in turns γ counts negative: r is paid to
-the one who moves, v is worth something to the one to move.
+where the ring knows no further. Between two players who move in turns γ counts negative: r is paid
+to the one who moves, v is worth something to the one to move.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-#: What a row is: a step; one that ended the episode; one after which it was cut; what was seen then.
+#: What a row is: a step; one that ended the episode; one that it was cut after; what was seen then.
 STEP, TERMINAL, CUT, LAST = range(4)
 
 Floats = NDArray[np.float32]

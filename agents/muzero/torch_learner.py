@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -44,10 +43,10 @@ class ScaledGradient(torch.autograd.Function):
     """The identity, with its gradient multiplied by a number."""
 
     @staticmethod
-    def forward(ctx, x: Tensor, scale: float) -> Tensor:  # type: ignore[no-untyped-def, override]
+    def forward(ctx, x: Tensor, scale: float) -> Tensor:  # type: ignore[no-untyped-def]
         ctx.scale = scale
         return x.view_as(x)
 
     @staticmethod
-    def backward(ctx, d: Tensor) -> tuple[Tensor, None]:  # type: ignore[no-untyped-def, override]
+    def backward(ctx, d: Tensor) -> tuple[Tensor, None]:  # type: ignore[no-untyped-def]
         return d * ctx.scale, None

@@ -1,0 +1,97 @@
+"""What the agent asks of whatever computes its networks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from agents.muzero.replay import Batch
+from agents.search.model import Model
+
+Floats = NDArray[np.float32]
+
+
+class Learnt(NamedTuple):
+    """What an update says.
+
+    Attributes:
+        errors: [B] by how much values of the first states were off.
+        losses: means over the batch, by name.
+    """
+
+    errors: Floats
+    losses: Mapping[str, float]
+
+
+class Inference(Protocol):
+    """A network, the one that learns or its target, as acting asks for it."""
+
+    @property
+    def model(self) -> Model:
+        """For searches, as the parameters were at the last `refresh`."""
+        ...
+
+    def refresh(self) -> None:
+        """Brings the model up to date."""
+        ...
+
+    def roots(self, observations: Floats) -> tuple[NDArray[Any], Floats, Floats]:
+        """Latent states [N, ...], logits [N, A] and values [N] of observations [N, inputs];
+        overwritten by the next call."""
+        ...
+
+    def values(self, observations: Floats) -> Floats:
+        """Values [N] of observations [N, inputs]."""
+        ...
+
+
+class Learner(Protocol):
+    """A network and its target network.
+
+    Attributes:
+        updates: steps so far.
+    """
+
+    updates: int
+
+    @property
+    def online(self) -> Inference:
+        """The network that learns."""
+        ...
+
+    @property
+    def target(self) -> Inference:
+        """Its target network."""
+        ...
+
+    def update(self, observations: Floats, batch: Batch, values: Floats, rate: float) -> Learnt:
+        """A gradient step.
+
+        Args:
+            observations: [B, inputs] of the first states.
+            values: [B, K + 1] to regress towards.
+            rate: the learning rate.
+
+        Raises:
+            Diverged: a gradient is not finite.
+        """
+        ...
+
+    def renew_target(self) -> None:
+        """The target network becomes what the network is."""
+        ...
+
+    def state_dict(self) -> dict[str, Any]:
+        """Both networks, the optimizer and counters."""
+        ...
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Continues where `state_dict` was taken."""
+        ...
+
+    def learned_params(self) -> Mapping[str, np.ndarray]:
+        """The network's arrays by name."""
+        ...

@@ -1,0 +1,63 @@
+"""Observations as the replay keeps them, and as networks read them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import gymnasium
+import numpy as np
+from numpy.typing import NDArray
+
+from agents.base import AgentRefused
+
+Floats = NDArray[np.float32]
+
+
+class Observations:
+    """Boxes flattened, discrete observations one-hot.
+
+    Attributes:
+        width: numbers in an observation.
+        shape: of a box, as the environment has it; of what is discrete, (width,).
+        dtype: of what is stored: bytes where observations are bytes or truth values.
+    """
+
+    def __init__(self, space: gymnasium.Space[Any]) -> None:
+        """
+        Raises:
+            AgentRefused: neither a box nor discrete.
+        """
+        self._first: int | None = None
+        self._scale = np.float32(1)
+        self.dtype: type[np.generic] = np.float32
+        if isinstance(space, gymnasium.spaces.Discrete):
+            self.shape: tuple[int, ...] = (int(space.n),)
+            self._first, self.dtype = int(space.start), np.uint8
+        elif isinstance(space, gymnasium.spaces.Box):
+            self.shape = space.shape
+            if space.dtype in (np.uint8, np.bool_):
+                self.dtype = np.uint8
+                self._scale = np.float32(1 if space.dtype == np.bool_ else 1 / 255)
+        else:
+            raise AgentRefused(f"MuZero needs a box or a discrete observation, not {space}")
+        self.width = max(1, math.prod(self.shape))
+
+    def stored(self, observations: Sequence[Any]) -> NDArray[Any]:
+        """[N, width] of N observations."""
+        if self._first is not None:
+            hot = np.zeros((len(observations), self.width), np.uint8)
+            hot[np.arange(len(observations)), np.asarray(observations) - self._first] = 1
+            return hot
+        rows = np.asarray(observations).reshape(len(observations), self.width)
+        return rows.astype(self.dtype)
+
+    def read(self, stored: NDArray[Any]) -> Floats:
+        """[..., width] of what was stored [..., width]."""
+        if self.dtype == np.float32:
+            return stored
+        read: Floats = stored.astype(np.float32)
+        if self._scale != 1:
+            read *= self._scale
+        return read

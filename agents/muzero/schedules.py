@@ -1,0 +1,30 @@
+"""Numbers that change in the course of training, by the share of it that is over."""
+
+from __future__ import annotations
+
+import math
+
+from agents.muzero.settings import MuZeroSettings
+
+
+def learning_rate(settings: MuZeroSettings, share: float) -> float:
+    """The step size, after its warm-up on the way to its end."""
+    share = min(share, 1.0)
+    end = settings.learning_rate_end
+    if settings.learning_rate_schedule == "linear":
+        left = 1 - (1 - end) * share
+    elif settings.learning_rate_schedule == "cosine":
+        left = end + (1 - end) * (1 + math.cos(math.pi * share)) / 2
+    else:
+        left = max(end, 1e-12) ** share
+    if share < settings.warm_up:
+        left *= share / settings.warm_up
+    return settings.learning_rate * left
+
+
+def temperature(settings: MuZeroSettings, share: float) -> float:
+    """T of acting in training."""
+    if not isinstance(settings.visit_temp, tuple):
+        return settings.visit_temp
+    reached = [T for start, T in settings.visit_temp if share >= start]
+    return reached[-1] if reached else 1.0
