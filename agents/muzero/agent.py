@@ -50,7 +50,7 @@ class MuZero:
         if not isinstance(action_space, gymnasium.spaces.Discrete):
             raise AgentRefused(f"MuZero needs discrete actions, not {action_space}")
         self.settings, self.device = settings, device
-        self._observations = Observations(observation_space)
+        self._observations = Observations(observation_space, settings.image_channels)
         self._first_action, actions = int(action_space.start), int(action_space.n)
         self._total = total_timesteps
         weights, self._acting, learning = rng.spawn(3)

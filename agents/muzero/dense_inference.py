@@ -60,13 +60,17 @@ class DenseInference:
         logits = self._policy.forward(features)
         return self._states[: len(observations)], logits, self._values(features)
 
+    def states(self, observations: Floats) -> Floats:
+        """Latent states [N, H] of observations [N, inputs]; overwritten by the next call."""
+        states = self._states[: len(observations)]
+        self._transform.forward(self._representation.forward(observations), states, 0)
+        return states
+
     def values(self, observations: Floats) -> Floats:
         return self._values(self._features(observations))
 
     def _features(self, observations: Floats) -> Floats:
-        states = self._states[: len(observations)]
-        self._transform.forward(self._representation.forward(observations), states, 0)
-        return self._trunk.forward(states)
+        return self._trunk.forward(self.states(observations))
 
     def _values(self, features: Floats) -> Floats:
         return self._scalars.decode(self._value.forward(features))

@@ -5,8 +5,10 @@ For K + 1 states in a row, s_0 = h(o_t), s_k = g(s_k-1, a_t+k-1):
     L = 1/B Σ_b w_b (l_0 + 1/K Σ_{k=1..K} l_k)
     l_k = c_p CE(π_k, p(s_k)) + c_v CE(z_k, v(s_k)) + [k > 0] c_r CE(u_k, r(s_k)) - c_e H(p(s_k))
 
-The gradient that enters a step of the model is multiplied by `grad_scale_factor`. The heads read
-the states of all steps at once.
+With ssl "consistency" (as in TD-MPC, Hansen et al. 2022) a state of the model is also drawn to what
+the network sees in the observation: + [k > 0] c_s |s_k - sg(h(o_t+k))|². The gradient that enters a
+step of the model is multiplied by `grad_scale_factor`. The heads read the states of all steps at
+once.
 """
 
 from __future__ import annotations
@@ -84,8 +86,12 @@ class DenseLearner:
         # l_0 counts once, the K others together as much
         self._scales = np.full((unroll + 1, 1), 1 / max(unroll, 1), np.float32)
         self._scales[0] = 1
+        self._consistency = np.float32(
+            settings.contrastive_loss_weight if settings.ssl == "consistency" and unroll else 0
+        )
+        self.reads_all = bool(self._consistency > 0)
         self.updates = 0
-        self.online = DenseInference(settings, widths, values, capacity=capacity)
+        self.online = DenseInference(settings, widths, values, capacity=max(every, capacity))
         self.target = DenseInference(
             settings, widths, self._target_values, capacity=max(every, capacity)
         )
@@ -93,7 +99,8 @@ class DenseLearner:
     def update(self, observations: Floats, batch: Batch, values: Floats, rate: float) -> Learnt:
         self.updates += 1
         targets, B = batch.targets, self._batch
-        policies, value_logits, reward_logits = self._unroll.forward(observations, batch.actions)
+        unroll = self._unroll
+        policies, value_logits, reward_logits = unroll.forward(observations[0], batch.actions)
         scales = self._scales * (batch.weights / np.float32(B))
         policy_scales = scales * targets.policy_mask.T
         value_scales = scales * targets.value_mask.T
@@ -119,11 +126,29 @@ class DenseLearner:
             )
             losses["reward_loss"] = _weighted(reward.losses, reward_scales)
         errors = value.scalars[:B] - value_targets[:B]
-        self._unroll.backward(policies, value_logits, reward_logits)
+        d_states = None
+        if self._consistency > 0:
+            seen = scales[1:] * (targets.rows.T[1:] >= 0)
+            d_states, losses["ssl_loss"] = self._drawn(observations[1:], seen)
+        unroll.backward(policies, value_logits, reward_logits, d_states)
         losses["gradient_norm"] = self._optimizer.step(self._gradients, rate)
         if not np.isfinite(losses["gradient_norm"]):
             raise Diverged("the gradient")
         return Learnt(errors, losses)
+
+    def _drawn(self, observations: Floats, scales: Floats) -> tuple[Floats, float]:
+        """The consistency's gradient [K, B, H], and its loss, of the states after the first.
+
+        Args:
+            observations: [K, B, inputs].
+            scales: [K, B].
+        """
+        states = self._unroll.states[1:]
+        seen = self.online.states(observations.reshape(-1, observations.shape[-1]))
+        apart = states - seen.reshape(states.shape)
+        loss = float(np.vdot(np.einsum("kbh,kbh->kb", apart, apart), scales))
+        apart *= (np.float32(2) * self._consistency * scales)[..., None]
+        return apart, loss
 
     def renew_target(self) -> None:
         self._target_values[:] = self.values

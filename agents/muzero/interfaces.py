@@ -53,9 +53,11 @@ class Learner(Protocol):
 
     Attributes:
         updates: steps so far.
+        reads_all: whether an update asks for the observations of all states.
     """
 
     updates: int
+    reads_all: bool
 
     @property
     def online(self) -> Inference:
@@ -71,7 +73,7 @@ class Learner(Protocol):
         """A gradient step.
 
         Args:
-            observations: [B, inputs] of the first states.
+            observations: [1 or K + 1, B, inputs] of the first states or, if `reads_all`, of all.
             values: [B, K + 1] to regress towards.
             rate: the learning rate.
 

@@ -6,6 +6,7 @@ s_0 = h(o)      s' = T(g(s, a) (+ s))      r = R(s')      p, v = f(s)
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
@@ -42,7 +43,11 @@ def rescaled(states: Tensor) -> Tensor:
     return ((flat - low) / (high - low).clamp_min(LATENT_FLOOR)).view_as(states)
 
 
-_ACTIVATIONS = {"relu": functional.relu, "tanh": torch.tanh, "elu": functional.elu}
+_ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
+    "relu": functional.relu,
+    "tanh": torch.tanh,
+    "elu": functional.elu,
+}
 
 
 def _linear(weight: Floats, bias: Floats) -> nn.Linear:
@@ -71,7 +76,7 @@ class DenseNetwork(Network):
         residual: bool,
     ) -> None:
         super().__init__()
-        self._activate = _ACTIVATIONS[activation]
+        self._activation = _ACTIVATIONS[activation]
         self._rescales, self._residual, self._actions = (
             transform == "min_max",
             residual,
@@ -86,9 +91,9 @@ class DenseNetwork(Network):
     def _through(self, name: str, x: Tensor, *, active_end: bool = False) -> Tensor:
         stack = self.stacks[name]
         for place, layer in enumerate(stack):
-            x = layer(x)
+            x = functional.linear(x, layer.weight, layer.bias)
             if active_end or place < len(stack) - 1:
-                x = self._activate(x)
+                x = self._activation(x)
         return x
 
     def _state(self, y: Tensor) -> Tensor:

@@ -93,13 +93,33 @@ class MuZeroSettings(AgentSettings, frozen=True, kw_only=True):
 
     # -- the network
     network: Annotated[
-        Literal["auto", "mlp"],
-        Meta(description="mlp: dense layers, of any observation flattened; auto: by its shape"),
+        Literal["auto", "mlp", "minatar", "atari"],
+        Meta(
+            description="mlp: dense layers, of any observation flattened; minatar, atari: residual "
+            "blocks for pictures of some 10 or 90 pixels a side; auto: by the observation"
+        ),
     ] = "auto"
-    hidden_size: Annotated[int, Meta(ge=2, le=2**14, description="features of a latent state")] = 64
+    image_channels: Annotated[
+        Literal["auto", "first", "last"],
+        Meta(
+            description="which dimension of a picture is its channels; auto: the one that differs "
+            "from the other two, or the lesser of first and last; last where all are equal"
+        ),
+    ] = "auto"
+    hidden_size: Annotated[
+        Annotated[int, Meta(ge=2, le=2**14)] | None,
+        Meta(description="features of a latent state, or its channels; null: 64, minatar 32"),
+    ] = None
     hidden_dim: Annotated[
         int, Meta(ge=1, le=2**14, description="units of the dense layers in between")
     ] = 64
+    dynamics_blocks: Annotated[
+        int, Meta(ge=0, le=64, description="residual blocks of h, where it has some, and of g")
+    ] = 1
+    normalization: Annotated[
+        Literal["auto", "none", "layer", "batch"],
+        Meta(description="after convolutions; auto: batch for atari, else none"),
+    ] = "auto"
     activation: Annotated[
         Literal["relu", "tanh", "elu"], Meta(description="between dense layers")
     ] = "relu"
@@ -199,6 +219,14 @@ class MuZeroSettings(AgentSettings, frozen=True, kw_only=True):
     entropy_loss_weight: Annotated[
         NotNegative, Meta(description="of the policy's entropy, which is raised")
     ] = 0.0
+    ssl: Annotated[
+        Literal["none", "consistency"],
+        Meta(
+            description="what else states of the model are drawn to; consistency: what the network "
+            "sees in the observation, by the squared distance"
+        ),
+    ] = "consistency"
+    contrastive_loss_weight: Annotated[NotNegative, Meta(description="of that loss")] = 1.0
     cuda: Annotated[bool, Meta(description="train on the GPU, like --device cuda")] = False
 
     @property

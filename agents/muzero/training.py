@@ -119,9 +119,10 @@ class Training:
         batch = self.replay.sample(
             settings.batch_size_per_worker, self._rng, horizon=settings.multistep
         )
-        first = self._observations.read(self.replay.rows("observations", batch.starts))
+        rows = batch.targets.rows.T if learner.reads_all else batch.starts[None]
+        seen = self._observations.read(self.replay.rows("observations", rows))
         rate = learning_rate(settings, learner.updates / self._last_update)
-        learnt = learner.update(first, batch, self._values(batch), rate)
+        learnt = learner.update(seen, batch, self._values(batch), rate)
         self.replay.prioritise(batch.starts, learnt.errors)
         self._losses = learnt.losses
         if learner.updates % settings.target_update_interval == 0:

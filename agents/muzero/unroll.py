@@ -101,7 +101,7 @@ class Unroll:
         """Writes the parameters' gradients, of dL/d each output of the last pass.
 
         Args:
-            d_states: [K + 1, B, H] what else the loss says about the states.
+            d_states: [K, B, H] what else the loss says about the states after the first.
         """
         B, H = self._batch, self._latent
         d_features = self._policy.backward(d_policies)
@@ -113,7 +113,7 @@ class Unroll:
         if self._reward is not None and d_rewards is not None:
             d[B:] += self._reward.backward(d_rewards)
         if d_states is not None:
-            self._d_states += d_states
+            self._d_states[1:] += d_states
         for k in range(self._steps, 0, -1):
             assert self._dynamics is not None
             here, before = self._d_states[k], self._d_states[k - 1]

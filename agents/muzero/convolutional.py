@@ -1,0 +1,168 @@
+"""Networks for pictures: residual blocks of convolutions, in the pattern of EfficientZero.
+
+h  MinAtar:  convolution of stride 2, blocks; half the picture's side
+   Atari:    convolution of stride 2, block, block of stride 2, block, pool, block, pool; a
+             sixteenth of the side
+g  the action's plane beside the state's, convolution, + s, blocks
+R, f  1 x 1 convolution to few channels, dense layers
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from agents.muzero.networks import Network, rescaled
+
+#: Channels of the 1 x 1 convolutions before the heads.
+REDUCED = 16
+
+
+class Normalization(nn.Module):
+    """Of channels, after a convolution: by the batch, of each picture, or not at all."""
+
+    def __init__(self, kind: str, channels: int) -> None:
+        super().__init__()
+        self._layer: nn.Module = nn.Identity()
+        if kind == "batch":
+            self._layer = nn.BatchNorm2d(channels)
+        elif kind == "layer":
+            self._layer = nn.GroupNorm(1, channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y: Tensor = self._layer(x)
+        return y
+
+
+class Convolution(nn.Module):
+    """3 x 3, padded, with what normalises it."""
+
+    def __init__(self, reads: int, writes: int, normalization: str, stride: int = 1) -> None:
+        super().__init__()
+        biased = normalization == "none"
+        self._weight = nn.Conv2d(reads, writes, 3, stride, padding=1, bias=biased)
+        self._normalization = Normalization(normalization, writes)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y: Tensor = self._normalization(self._weight(x))
+        return y
+
+
+class Block(nn.Module):
+    """relu(x + conv(relu(conv(x)))); where it has a stride, x passes a convolution too."""
+
+    def __init__(self, reads: int, writes: int, normalization: str, stride: int = 1) -> None:
+        super().__init__()
+        self._first = Convolution(reads, writes, normalization, stride)
+        self._second = Convolution(writes, writes, normalization)
+        self._beside: nn.Module = nn.Identity()
+        if reads != writes or stride != 1:
+            self._beside = Convolution(reads, writes, normalization, stride)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self._second(functional.relu(self._first(x)))
+        return functional.relu(self._beside(x) + y)
+
+
+class Head(nn.Module):
+    """1 x 1 convolution, dense layer, outputs that begin as zeros."""
+
+    def __init__(
+        self, channels: int, area: int, hidden: int, outputs: int, normalization: str
+    ) -> None:
+        super().__init__()
+        self._reduce = nn.Conv2d(channels, REDUCED, 1)
+        self._normalization = Normalization(normalization, REDUCED)
+        self._hidden = nn.Linear(REDUCED * area, hidden)
+        self._outputs = nn.Linear(hidden, outputs)
+        nn.init.zeros_(self._outputs.weight)
+        nn.init.zeros_(self._outputs.bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = functional.relu(self._normalization(self._reduce(x)))
+        y: Tensor = self._outputs(functional.relu(self._hidden(x.flatten(1))))
+        return y
+
+
+def minatar_layers(inputs: int, channels: int, blocks: int, normalization: str) -> list[nn.Module]:
+    """Of h, for pictures of some ten pixels a side."""
+    first = [Convolution(inputs, channels, normalization, 2), nn.ReLU()]
+    return [*first, *(Block(channels, channels, normalization) for _ in range(blocks))]
+
+
+def atari_layers(inputs: int, channels: int, blocks: int, normalization: str) -> list[nn.Module]:
+    """Of h, for pictures of some ninety pixels a side."""
+    half = max(1, channels // 2)
+
+    def several() -> list[nn.Module]:
+        return [Block(channels, channels, normalization) for _ in range(blocks)]
+
+    return [
+        Convolution(inputs, half, normalization, 2),
+        nn.ReLU(),
+        *(Block(half, half, normalization) for _ in range(blocks)),
+        Block(half, channels, normalization, 2),
+        *several(),
+        nn.AvgPool2d(3, 2, padding=1),
+        *several(),
+        nn.AvgPool2d(3, 2, padding=1),
+        *several(),
+    ]
+
+
+class ConvolutionalNetwork(Network):
+    """Latent states [channels, h, w].
+
+    Args:
+        picture: (height, width, channels); observations are [B, height, width, channels].
+        layers: of h.
+        actions: A.
+        channels: of latent states.
+        blocks: of the dynamics.
+        hidden: units of the heads' dense layers.
+    """
+
+    def __init__(
+        self,
+        picture: tuple[int, int, int],
+        layers: list[nn.Module],
+        actions: int,
+        *,
+        channels: int,
+        blocks: int,
+        hidden: int,
+        reward_bins: int,
+        value_bins: int,
+        normalization: str,
+    ) -> None:
+        super().__init__()
+        self._actions = actions
+        self._representation = nn.Sequential(*layers)
+        height, width, inputs = picture
+        with torch.no_grad():
+            found = self._representation(torch.zeros(2, inputs, height, width))
+        area = found.shape[2] * found.shape[3]
+        self._entering = Convolution(channels + actions, channels, normalization)
+        self._dynamics = nn.Sequential(
+            *(Block(channels, channels, normalization) for _ in range(blocks))
+        )
+        self._reward = Head(channels, area, hidden, reward_bins, normalization)
+        self._policy = Head(channels, area, hidden, actions, normalization)
+        self._value = Head(channels, area, hidden, value_bins, normalization)
+
+    def represent(self, observations: Tensor) -> Tensor:
+        return rescaled(self._representation(observations.permute(0, 3, 1, 2).contiguous()))
+
+    def step(self, states: Tensor, actions: Tensor) -> Tensor:
+        hot = functional.one_hot(actions, self._actions).to(states)
+        planes = hot[:, :, None, None].expand(-1, -1, *states.shape[2:])
+        y = self._entering(torch.cat((states, planes), 1)) + states
+        return rescaled(self._dynamics(functional.relu(y)))
+
+    def rewards(self, states: Tensor) -> Tensor:
+        logits: Tensor = self._reward(states)
+        return logits
+
+    def predict(self, states: Tensor) -> tuple[Tensor, Tensor]:
+        return self._policy(states), self._value(states)
