@@ -75,14 +75,7 @@ class DenseLearner:
         self._reward_loss = ScalarLoss(rewards_of, unroll * batch)
         self._value_weight = np.float32(settings.value_loss_weight)
         self._reward_weight = np.float32(settings.reward_loss_weight)
-        self._optimizer = Optimizer(
-            settings.optimizer,
-            values,
-            betas=settings.betas,
-            epsilon=settings.adam_eps,
-            weight_decay=settings.weight_decay,
-            max_norm=settings.max_grad_norm,
-        )
+        self._optimizer = Optimizer(settings, values)
         # l_0 counts once, the K others together as much
         self._scales = np.full((unroll + 1, 1), 1 / max(unroll, 1), np.float32)
         self._scales[0] = 1

@@ -4,6 +4,7 @@ given their numbers."""
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import torch
@@ -35,7 +36,7 @@ class TorchModel:
         return self._numbered(states)
 
     @torch.inference_mode()
-    def recurrent(self, latents: NDArray[np.int64], actions: NDArray[np.int64]) -> Steps:
+    def recurrent(self, latents: NDArray[Any], actions: NDArray[np.int64]) -> Steps:
         """See `agents.search.model.Model`."""
         device = self._states.device
         states = self._states[torch.from_numpy(latents).to(device)]

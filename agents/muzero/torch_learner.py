@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -18,6 +17,7 @@ from agents.muzero.replay import Batch
 from agents.muzero.settings import MuZeroSettings
 from agents.muzero.supports import supports
 from agents.muzero.torch_inference import Reader, TorchInference
+from agents.muzero.torch_optimizer import Vector, optimizer_of
 from agents.muzero.torch_scalars import decode, scaled_gradient, two_hot
 from agents.search.scalars import Support
 
@@ -42,8 +42,8 @@ class TorchLearner:
         self._scales[0] = 1
         self.reads_all = settings.ssl != "none" and settings.contrastive_loss_weight > 0 and K > 0
         self.updates = 0
-        self._parameters = list(network.parameters())
-        self._optimizer = _optimizer(settings, self._parameters)
+        self._vector = Vector(network)
+        self._optimizer = optimizer_of(settings, self._vector)
         both = (self._values_of, self._rewards_of)
         self.online = TorchInference(network, read, *both)
         self.target = TorchInference(self._target, read, *both)
@@ -53,19 +53,15 @@ class TorchLearner:
     def update(self, observations: Floats, batch: Batch, values: Floats, rate: float) -> Learnt:
         self._network.train()
         loss, errors, losses = self._loss(observations, batch, values)
-        self._optimizer.zero_grad(set_to_none=True)
+        self._vector.gradients.zero_()
         loss.backward()  # type: ignore[no-untyped-call]
-        longest = self.settings.max_grad_norm or float("inf")
-        norm = torch.nn.utils.clip_grad_norm_(self._parameters, longest)
-        for group in self._optimizer.param_groups:
-            group["lr"] = rate
-        self._optimizer.step()
         self._network.eval()
+        norm = self._optimizer.step(rate)
         self.updates += 1
-        numbers = torch.stack((*losses.values(), norm)).tolist()
-        named = dict(zip((*losses, "gradient_norm"), numbers, strict=True))
-        if not np.isfinite(named["gradient_norm"]):
+        if not np.isfinite(norm):
             raise Diverged("the gradient")
+        numbers = torch.stack(list(losses.values())).tolist()
+        named = dict(zip(losses, numbers, strict=True)) | {"gradient_norm": norm}
         return Learnt(errors.cpu().numpy(), named)
 
     def _loss(
@@ -130,7 +126,7 @@ class TorchLearner:
         return {
             "network": _arrays(self._network.state_dict()),
             "target": _arrays(self._target.state_dict()),
-            "optimizer": copy.deepcopy(self._optimizer.state_dict()),
+            "optimizer": self._optimizer.state_dict(),
             "updates": self.updates,
         }
 
@@ -154,12 +150,3 @@ def _cross_entropy(logits: Tensor, scalars: Tensor, scales: Tensor, support: Sup
 
 def _arrays(tensors: dict[str, Tensor]) -> dict[str, np.ndarray]:
     return {name: tensor.detach().cpu().numpy().copy() for name, tensor in tensors.items()}
-
-
-def _optimizer(settings: MuZeroSettings, parameters: Sequence[Tensor]) -> torch.optim.Optimizer:
-    rate, decay = settings.learning_rate, settings.weight_decay
-    if settings.optimizer == "sgd":
-        return torch.optim.SGD(parameters, rate, momentum=settings.betas[0], weight_decay=decay)
-    kind = torch.optim.AdamW if settings.optimizer == "adamw" else torch.optim.Adam
-    betas, epsilon = settings.betas, settings.adam_eps
-    return kind(parameters, rate, betas=betas, eps=epsilon, weight_decay=decay, fused=True)

@@ -171,7 +171,11 @@ def test_the_gradient_into_each_step_of_the_model_is_halved() -> None:
         learner = learners(settings)[0]
         rng = np.random.default_rng(6)
         observations, batch, values = some_batch(rng, settings, inputs=INPUTS, actions=ACTIONS)
-        for mask in (batch.targets.policy_mask, batch.targets.value_mask, batch.targets.reward_mask):
+        for mask in (
+            batch.targets.policy_mask,
+            batch.targets.value_mask,
+            batch.targets.reward_mask,
+        ):
             mask[:, :2] = 0
         before = learner.learned_params()["representation_weight_0"]
         learner.update(observations[:1], batch, values, 1.0)
