@@ -10,9 +10,10 @@ import gymnasium
 import numpy as np
 from numpy.typing import NDArray
 
-from agents.base import AgentRefused, EnvironmentMaker, Episode, Transition
+from agents.base import EnvironmentMaker, Episode, Transition
 from agents.fleet import Fleet
 from agents.muzero.building import build_learner
+from agents.muzero.checks import check_spaces, check_support, warn_of_untrained_heads
 from agents.muzero.decisions import Advice, Decisions
 from agents.muzero.observations import Observations
 from agents.muzero.schedules import temperature
@@ -28,7 +29,7 @@ class MuZero:
     """See `agents.base.Driver`.
 
     Raises:
-        AgentRefused: spaces that it cannot deal with.
+        AgentRefused: spaces, or returns, that it cannot deal with.
     """
 
     DRIVES: ClassVar[bool] = True
@@ -47,11 +48,11 @@ class MuZero:
         total_timesteps: int,
         report: Callable[[Episode], None],
     ) -> None:
-        if not isinstance(action_space, gymnasium.spaces.Discrete):
-            raise AgentRefused(f"MuZero needs discrete actions, not {action_space}")
+        space = check_spaces(settings, observation_space, action_space)
+        warn_of_untrained_heads(settings)
         self.settings, self.device = settings, device
         self._observations = Observations(observation_space, settings.image_channels)
-        self._first_action, actions = int(action_space.start), int(action_space.n)
+        self._first_action, actions = int(space.start), int(space.n)
         self._total = total_timesteps
         weights, self._acting, learning = rng.spawn(3)
         self.fleet = Fleet(
@@ -59,6 +60,7 @@ class MuZero:
         )
         two_player = getattr(self.fleet.problems[0].unwrapped, "players", 1) == 2
         discount = gamma if settings.discount is None else settings.discount
+        check_support(settings, self.fleet.problems[0], discount)
         learner = build_learner(
             settings,
             self._observations,

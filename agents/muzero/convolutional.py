@@ -120,6 +120,7 @@ class ConvolutionalNetwork(Network):
         actions: A.
         channels: of latent states.
         blocks: of the dynamics.
+        film: an action scales and shifts channels (Perez et al. 2018), in place of planes.
         hidden: units of the heads' dense layers.
     """
 
@@ -131,6 +132,7 @@ class ConvolutionalNetwork(Network):
         *,
         channels: int,
         blocks: int,
+        film: bool,
         hidden: int,
         reward_bins: int,
         value_bins: int,
@@ -143,7 +145,9 @@ class ConvolutionalNetwork(Network):
         with torch.no_grad():
             found = self._representation(torch.zeros(2, inputs, height, width))
         area = found.shape[2] * found.shape[3]
-        self._entering = Convolution(channels + actions, channels, normalization)
+        self._film = nn.Linear(actions, 2 * channels) if film else None
+        reads = channels if film else channels + actions
+        self._entering = Convolution(reads, channels, normalization)
         self._dynamics = nn.Sequential(
             *(Block(channels, channels, normalization) for _ in range(blocks))
         )
@@ -156,9 +160,13 @@ class ConvolutionalNetwork(Network):
 
     def step(self, states: Tensor, actions: Tensor) -> Tensor:
         hot = functional.one_hot(actions, self._actions).to(states)
-        planes = hot[:, :, None, None].expand(-1, -1, *states.shape[2:])
-        y = self._entering(torch.cat((states, planes), 1)) + states
-        return rescaled(self._dynamics(functional.relu(y)))
+        if self._film is None:
+            planes = hot[:, :, None, None].expand(-1, -1, *states.shape[2:])
+            y = self._entering(torch.cat((states, planes), 1))
+        else:
+            scale, shift = self._film(hot)[:, :, None, None].chunk(2, 1)
+            y = self._entering(states) * (1 + scale) + shift
+        return rescaled(self._dynamics(functional.relu(y + states)))
 
     def rewards(self, states: Tensor) -> Tensor:
         logits: Tensor = self._reward(states)

@@ -166,9 +166,13 @@ class Stack:
 
 
 class Rescaling:
-    """The latent state's features to [0, 1], by the least and greatest of each state."""
+    """The latent state's features to [0, 1], by the least and greatest of each state.
 
-    def __init__(self, rows: int, blocks: int) -> None:
+    Args:
+        rows: of a block; 0: there is no way back.
+    """
+
+    def __init__(self, rows: int = 0, blocks: int = 1) -> None:
         self._ends = np.zeros((blocks, rows, 2), np.int64)
         self._ranges = np.zeros((blocks, rows), np.float32)
 
@@ -229,22 +233,27 @@ def _through_activation(d: Floats, y: Floats, code: int, out: Floats) -> None:
                 out[i, j] = d[i, j] * (min(y[i, j], zero) + one)
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", fastmath={"nnan", "nsz", "reassoc"})
 def _rescale(y: Floats, out: Floats, ends: NDArray[np.int64], ranges: Floats) -> None:
+    """With the places of the bounds, if there is room for them."""
     floor = np.float32(LATENT_FLOOR)
     for i in range(y.shape[0]):
-        low = high = 0
+        least = greatest = y[i, 0]
         for j in range(1, y.shape[1]):
-            if y[i, j] < y[i, low]:
-                low = j
-            if y[i, j] > y[i, high]:
-                high = j
-        least, width = y[i, low], max(y[i, high] - y[i, low], floor)
-        ends[i, 0], ends[i, 1] = low, high
-        ranges[i] = width
+            least = y[i, j] if y[i, j] < least else least
+            greatest = y[i, j] if y[i, j] > greatest else greatest
+        width = max(greatest - least, floor)
         factor = np.float32(1) / width
         for j in range(y.shape[1]):
             out[i, j] = (y[i, j] - least) * factor
+        if len(ends) > 0:
+            low = high = 0
+            while low < y.shape[1] - 1 and y[i, low] != least:
+                low += 1
+            while high < y.shape[1] - 1 and y[i, high] != greatest:
+                high += 1
+            ends[i, 0], ends[i, 1] = low, high
+            ranges[i] = width
 
 
 @njit(cache=True, error_model="numpy", fastmath={"reassoc", "contract"})

@@ -35,7 +35,7 @@ class DenseInference:
         self._trunk = stack("trunk", active_end=True)
         self._policy, self._value = stack("policy"), stack("value")
         rescales = settings.latent_transform == "min_max"
-        self._transform = Rescaling(capacity, 1) if rescales else Squashing()
+        self._transform = Rescaling() if rescales else Squashing()
         self._scalars = ScalarLoss(values_of, capacity)
         self._states = np.zeros((capacity, widths.latent), np.float32)
         self.model = MLPModel(

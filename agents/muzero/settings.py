@@ -9,7 +9,8 @@ from typing import Annotated, ClassVar, Literal
 
 from msgspec import Meta
 
-from agents.base import AgentSettings, Rule
+from agents.base import Rule
+from agents.muzero.original_flags import OriginalFlags
 
 Count = Annotated[int, Meta(ge=1)]
 Whole = Annotated[int, Meta(ge=0)]
@@ -19,7 +20,7 @@ Share = Annotated[float, Meta(ge=0, le=1)]
 Decay = Annotated[float, Meta(ge=0, lt=1)]
 
 
-class MuZeroSettings(AgentSettings, frozen=True, kw_only=True):
+class MuZeroSettings(OriginalFlags, frozen=True, kw_only=True):
     """MuZero: search in a learned model (Schrittwieser et al. 2020), in environments of its own."""
 
     # -- interaction
@@ -71,7 +72,7 @@ class MuZeroSettings(AgentSettings, frozen=True, kw_only=True):
     unvisited_q: Annotated[
         Literal["worst", "parent_mean", "parent_value"],
         Meta(description="pUCT: what an action counts as that was not taken"),
-    ] = "worst"
+    ] = "parent_value"
     max_considered: Annotated[
         Count, Meta(description="Gumbel: actions that the halving begins with at most")
     ] = 16
@@ -116,6 +117,10 @@ class MuZeroSettings(AgentSettings, frozen=True, kw_only=True):
     dynamics_blocks: Annotated[
         int, Meta(ge=0, le=64, description="residual blocks of h, where it has some, and of g")
     ] = 1
+    film: Annotated[
+        bool,
+        Meta(description="an action scales and shifts channels, in place of a plane of its own"),
+    ] = False
     normalization: Annotated[
         Literal["auto", "none", "layer", "batch"],
         Meta(description="after convolutions; auto: batch for atari, else none"),
@@ -162,10 +167,10 @@ class MuZeroSettings(AgentSettings, frozen=True, kw_only=True):
         Count, Meta(description="updates between two renewals of the target network")
     ] = 100
     reanalyze: Annotated[
-        NotNegative,
+        bool | NotNegative,
         Meta(
             description="stored positions that are searched again with the target network, for "
-            "each timestep; their policies and values are renewed"
+            "each timestep; their policies and values are renewed; true: 1"
         ),
     ] = 0.0
     num_reanalyze_envs: Annotated[Count, Meta(description="positions of one such search")] = 64
@@ -196,7 +201,7 @@ class MuZeroSettings(AgentSettings, frozen=True, kw_only=True):
     ] = 0.05
     learning_rate_schedule: Annotated[
         Literal["exponential", "linear", "cosine"], Meta(description="how it gets there")
-    ] = "exponential"
+    ] = "linear"
     warm_up: Annotated[
         Share, Meta(description="share of all updates in which it rises from 0, linearly")
     ] = 0.0
@@ -234,12 +239,18 @@ class MuZeroSettings(AgentSettings, frozen=True, kw_only=True):
         """Until the replay is full."""
         return self.buffer_size
 
+    @property
+    def stores_searched_values(self) -> bool:
+        """Whether bootstraps are stored as the search says."""
+        return self.search_value_targets and not self.no_search_value_targets
+
     @classmethod
     def group_size(cls, device: str) -> int:
         """One: it has a batch of environments already."""
         return 1
 
     RULES: ClassVar[tuple[Rule, ...]] = (
+        *OriginalFlags.RULES,
         Rule(
             ("num_envs", "buffer_size", "jumps", "multistep"),
             lambda num_envs, buffer_size, jumps, multistep: (

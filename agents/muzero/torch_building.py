@@ -47,6 +47,7 @@ def picture_network(
         actions,
         channels=channels,
         blocks=settings.dynamics_blocks,
+        film=settings.film,
         hidden=settings.hidden_dim,
         reward_bins=rewards.bins,
         value_bins=values.bins,

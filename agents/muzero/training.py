@@ -83,7 +83,7 @@ class Training:
             legal=True if advice.legal is None else advice.legal[slot],
             actions=advice.actions[slot],
             policies=advice.policies[slot],
-            values=searched[0] if self.settings.search_value_targets else searched[1],
+            values=searched[0] if self.settings.stores_searched_values else searched[1],
         )
         self.steps_here += 1
 
@@ -150,7 +150,7 @@ class Training:
         found, network_values = self._decisions.search(
             self.learner.target, read, None if legal.all() else legal, self._rng
         )
-        values = found.values if self.settings.search_value_targets else network_values
+        values = found.values if self.settings.stores_searched_values else network_values
         self.replay.write("policies", places, found.policy)
         self.replay.write("values", places, values)
 

@@ -1,0 +1,83 @@
+"""What settings and an environment have to do with each other, said before anything is learned."""
+
+from __future__ import annotations
+
+import warnings
+from typing import TYPE_CHECKING, Any
+
+import gymnasium
+
+from agents.base import AgentRefused
+from agents.muzero.settings import MuZeroSettings
+from agents.muzero.supports import supports
+
+if TYPE_CHECKING:
+    from envs.wrappers import Problem
+
+
+def check_spaces(
+    settings: MuZeroSettings,
+    observation_space: gymnasium.Space[Any],
+    action_space: gymnasium.Space[Any],
+) -> gymnasium.spaces.Discrete:
+    """The action space.
+
+    Raises:
+        AgentRefused: actions are not discrete, or pictures not what the settings say.
+    """
+    if not isinstance(action_space, gymnasium.spaces.Discrete):
+        raise AgentRefused(f"MuZero needs discrete actions, not {action_space}")
+    shape = observation_space.shape or ()
+    stacked = len(shape) if len(shape) in (3, 4) else 0
+    if settings.grayscale is not None and stacked != (3 if settings.grayscale else 4):
+        raise AgentRefused(
+            f"MuZero with grayscale {str(settings.grayscale).lower()} cannot read observations "
+            f"{list(shape)}: the environment file's atari says what pictures are"
+        )
+    if settings.framestack is not None and (not stacked or shape[0] != settings.framestack):
+        raise AgentRefused(
+            f"MuZero with framestack {settings.framestack} cannot read observations {list(shape)}: "
+            "the environment file's atari says how many are stacked"
+        )
+    return action_space
+
+
+def check_support(settings: MuZeroSettings, problem: Problem, discount: float) -> None:
+    """Whether values of the return at which the environment counts as solved have a place.
+
+    Raises:
+        AgentRefused: they would saturate the support.
+    """
+    greatest = largest_value(problem, discount)
+    if greatest is None:
+        return
+    try:
+        supports(settings)[0].check(greatest)
+    except ValueError as error:
+        raise AgentRefused(f"MuZero with value_support {settings.value_support}: {error}") from None
+
+
+def largest_value(problem: Problem, discount: float) -> float | None:
+    """The discounted return at which the environment counts as solved, were its rewards spread
+    evenly over an episode; None: it does not say."""
+    threshold = None if problem.spec is None else problem.spec.reward_threshold
+    if threshold is None:
+        return None
+    steps = problem.steps_per_episode
+    if steps is None or discount == 1:
+        return float(threshold)
+    return float(threshold) / steps * (1 - discount**steps) / (1 - discount)
+
+
+def warn_of_untrained_heads(settings: MuZeroSettings) -> None:
+    """Says which heads a search reads that nothing trains."""
+    heads = {name: getattr(settings, f"{name}_loss_weight") for name in ("policy", "value")}
+    # unless there is a step of the model there is no reward to train on
+    heads["reward"] = settings.reward_loss_weight * settings.jumps
+    for name, weight in heads.items():
+        if weight == 0:
+            warnings.warn(
+                f"the search reads the {name} of a head that nothing trains: {name}_loss_weight "
+                "or jumps is 0",
+                stacklevel=2,
+            )
