@@ -1,0 +1,156 @@
+"""How long an update of MuZero takes: a plain version, the learner in torch, and the compiled one.
+
+    python benchmarks/muzero_update.py [--seconds 3]
+
+Networks of dense layers, as for CartPole-v1: 64 features of a latent state, 51 bins, batches of
+128, five steps of the model, consistency. The plain version reads as the equations do: every step
+of the model calls every head, gradients are torch's, and so is Adam. All three take the same batch,
+in turns, in one process of one thread; the milliseconds are CPU time, the least of the repeats.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+import click
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from agents.muzero.building import widths_of
+from agents.muzero.dense import initial
+from agents.muzero.dense_learner import DenseLearner
+from agents.muzero.networks import Network
+from agents.muzero.replay import Batch
+from agents.muzero.settings import MuZeroSettings
+from agents.muzero.supports import supports
+from agents.muzero.targets import Targets
+from agents.muzero.torch_building import dense_network
+from agents.muzero.torch_learner import TorchLearner
+from agents.muzero.torch_scalars import scaled_gradient, two_hot
+
+INPUTS, ACTIONS = 4, 2
+Floats = NDArray[np.float32]
+
+
+class Plain:
+    """One step after another, one term after another."""
+
+    def __init__(self, settings: MuZeroSettings, network: Network) -> None:
+        self._settings, self._network = settings, network
+        self._optimizer = torch.optim.Adam(network.parameters())
+        self._values, self._rewards = supports(settings)
+
+    def update(self, observations: Floats, batch: Batch, values: Floats, rate: float) -> None:
+        """As of `agents.muzero.interfaces.Learner`."""
+        settings, network, targets = self._settings, self._network, batch.targets
+        seen, weights = torch.from_numpy(observations), torch.from_numpy(batch.weights)
+        actions = torch.from_numpy(batch.actions)
+        total = torch.zeros(())
+        state = network.represent(seen[0])
+        for k in range(settings.jumps + 1):
+            scale = 1.0
+            if k > 0:
+                scale = 1 / settings.jumps
+                entering = scaled_gradient(state, settings.grad_scale_factor)
+                state = network.step(entering, actions[:, k - 1])
+                rewards = torch.from_numpy(targets.rewards[:, k].copy())
+                wanted = torch.from_numpy(targets.reward_mask[:, k].copy())
+                hot = two_hot(rewards, self._rewards)
+                loss = wanted * cross_entropy(network.rewards(state), hot)
+                total = total + scale * (weights * loss).mean()
+                with torch.no_grad():
+                    there = network.represent(seen[k])
+                known = torch.from_numpy(targets.rows[:, k] >= 0)
+                apart = known * (state - there).square().sum(1)
+                total = total + scale * (weights * apart).mean()
+            logits, value_logits = network.predict(state)
+            policies = torch.from_numpy(batch.policies[:, k].copy())
+            wanted = torch.from_numpy(targets.policy_mask[:, k].copy())
+            total = total + scale * (weights * wanted * cross_entropy(logits, policies)).mean()
+            hot = two_hot(torch.from_numpy(values[:, k].copy()), self._values)
+            wanted = torch.from_numpy(targets.value_mask[:, k].copy())
+            loss = settings.value_loss_weight * wanted * cross_entropy(value_logits, hot)
+            total = total + scale * (weights * loss).mean()
+        self._optimizer.zero_grad()
+        total.backward()  # type: ignore[no-untyped-call]
+        torch.nn.utils.clip_grad_norm_(network.parameters(), 5.0)
+        for group in self._optimizer.param_groups:
+            group["lr"] = rate
+        self._optimizer.step()
+
+
+def cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:
+    """[B]."""
+    return -(targets * logits.log_softmax(1)).sum(1)
+
+
+def some_batch(settings: MuZeroSettings, rng: np.random.Generator) -> tuple[Floats, Batch, Floats]:
+    """Observations [K + 1, B, inputs], a batch, and values [B, K + 1]."""
+    B, K = settings.batch_size_per_worker, settings.jumps
+    targets = Targets.empty(B, K)
+    for mask in (targets.value_mask, targets.reward_mask[:, 1:], targets.policy_mask):
+        mask[:] = 1
+    targets.rewards[:, 1:] = 1
+    policies = rng.dirichlet(np.ones(ACTIONS), (B, K + 1)).astype(np.float32)
+    actions = rng.integers(ACTIONS, size=(B, K))
+    batch = Batch(np.arange(B), np.ones(B, np.float32), targets, actions, policies)
+    observations = rng.normal(size=(K + 1, B, INPUTS)).astype(np.float32)
+    return observations, batch, rng.uniform(0, 300, (B, K + 1)).astype(np.float32)
+
+
+def milliseconds(
+    calls: Sequence[Callable[[], object]], seconds: float, repeats: int
+) -> list[float]:
+    """The least CPU time of each call, in turns."""
+    least = [float("inf")] * len(calls)
+    for call in calls:
+        call()  # compiles
+    for _ in range(repeats):
+        for i, call in enumerate(calls):
+            done = 0
+            started = now = time.process_time()
+            while now - started < seconds / repeats:
+                call()
+                done += 1
+                now = time.process_time()
+            least[i] = min(least[i], (now - started) / done * 1e3)
+    return least
+
+
+@click.command()
+@click.option("--seconds", default=3.0, show_default=True, help="CPU-seconds of each.")
+@click.option("--repeats", default=10, show_default=True)
+def main(seconds: float, repeats: int) -> None:
+    """Prints a Markdown table."""
+    settings = MuZeroSettings()
+    widths = widths_of(settings, INPUTS, ACTIONS)
+    values = initial(widths, np.random.default_rng(0))
+    batch = some_batch(settings, np.random.default_rng(1))
+    networks = [dense_network(settings, widths, values) for _ in range(2)]
+    learners: dict[str, Plain | TorchLearner | DenseLearner] = {
+        "plain, in torch": Plain(settings, networks[0]),
+        "in torch, heads on all steps at once": TorchLearner(
+            settings, networks[1], torch.from_numpy
+        ),
+        "compiled": DenseLearner(settings, widths, values, capacity=8),
+    }
+    calls = [functools.partial(one.update, *batch, 1e-4) for one in learners.values()]
+    found = milliseconds(calls, seconds, repeats)
+    print("| learner | ms an update | of the plain one |\n|---|---|---|")
+    for name, spent in zip(learners, found, strict=True):
+        print(f"| {name} | {spent:.2f} | {spent / found[0]:.2f} |")
+
+
+if __name__ == "__main__":
+    main()
