@@ -1,0 +1,38 @@
+"""What MuZero learns, with the configurations that are shipped."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from left_runs import train
+from sweep_runs import ROOT, build
+
+from experiment.configuration import read_experiment
+
+
+def evaluations(environment: str, agent: str, index: int, **fields: Any) -> list[float]:
+    """The mean returns of a run's evaluations; `fields` replace the environment file's."""
+    config = ROOT / "config"
+    files = read_experiment(
+        config / "environment" / f"{environment}.json", config / "agent" / f"{agent}.json"
+    ).files
+    results, _ = train(build(files["agent"], **(files["environment"] | fields)), index, [])
+    return [float(np.mean(rewards)) for rewards in results["eval_episode_rewards"]]
+
+
+def test_a_pole_is_held_up_after_a_few_thousand_steps() -> None:
+    fields = {"total_timesteps": 1600, "eval_interval_timesteps": 1600}
+    returns = evaluations("CartPole-v1-20k", "MuZero_cartpole", 0, **fields)
+    assert returns[0] < 50
+    assert returns[-1] > 100
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("index", range(5))
+def test_a_pole_is_held_up_for_good(index: int) -> None:
+    returns = evaluations(
+        "CartPole-v1-20k", "MuZero_cartpole", index, eval_interval_timesteps=20_000
+    )
+    assert returns[-1] >= 475
