@@ -38,7 +38,12 @@ def build_learner(
     if kind == "mlp":
         widths = widths_of(settings, observations.width, actions)
         values = initial(widths, rng)
-        if device == "cpu":
+        if settings.augmentation:
+            raise AgentRefused(
+                "MuZero with augmentation needs pictures, and convolutions that read them: choose "
+                "augmentation false"
+            )
+        if device == "cpu" and settings.self_supervision in ("none", "consistency"):
             return DenseLearner(settings, widths, values, capacity=capacity)
     # what needs no torch does not import it
     from agents.muzero.torch_building import build_torch_learner, dense_network, picture_network
@@ -47,7 +52,7 @@ def build_learner(
         network = dense_network(settings, widths, values)
     else:
         network = picture_network(settings, kind, observations, actions, rng)
-    return build_torch_learner(settings, network, observations, device)
+    return build_torch_learner(settings, network, observations, device, rng)
 
 
 def network_kind(settings: MuZeroSettings, observations: Observations) -> str:

@@ -80,7 +80,7 @@ class DenseLearner:
         self._scales = np.full((unroll + 1, 1), 1 / max(unroll, 1), np.float32)
         self._scales[0] = 1
         self._consistency = np.float32(
-            settings.contrastive_loss_weight if settings.ssl == "consistency" and unroll else 0
+            settings.ssl_weight if settings.self_supervision == "consistency" and unroll else 0
         )
         self.reads_all = bool(self._consistency > 0)
         self.updates = 0

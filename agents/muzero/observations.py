@@ -22,6 +22,7 @@ class Observations:
     Attributes:
         width: numbers in an observation.
         picture: (height, width, channels) of boxes of 3 dimensions, or of 4 (a stack of pictures).
+        frame: channels of the newest picture, the last ones, if there are pictures.
         dtype: of what is stored: bytes where observations are bytes or truth values.
     """
 
@@ -51,6 +52,7 @@ class Observations:
             raise AgentRefused(f"MuZero needs a box or a discrete observation, not {space}")
         self.width = max(1, math.prod(shape))
         self.picture = None if self._pictures is None else self._pictures.size
+        self.frame = 0 if self._pictures is None else self._pictures.newest
 
     def stored(self, observations: Sequence[Any]) -> NDArray[Any]:
         """[N, width] of N observations."""

@@ -18,6 +18,7 @@ Positive = Annotated[float, Meta(gt=0)]
 NotNegative = Annotated[float, Meta(ge=0)]
 Share = Annotated[float, Meta(ge=0, le=1)]
 Decay = Annotated[float, Meta(ge=0, lt=1)]
+SelfSupervision = Literal["none", "consistency", "nce", "moco", "curl", "spr", "simsiam"]
 
 
 class MuZeroSettings(OriginalFlags, frozen=True, kw_only=True):
@@ -225,14 +226,65 @@ class MuZeroSettings(OriginalFlags, frozen=True, kw_only=True):
         NotNegative, Meta(description="of the policy's entropy, which is raised")
     ] = 0.0
     ssl: Annotated[
-        Literal["none", "consistency"],
+        SelfSupervision,
         Meta(
             description="what else states of the model are drawn to; consistency: what the network "
-            "sees in the observation, by the squared distance"
+            "sees in the observation, by the squared distance; simsiam, spr: the same by angles of "
+            "projections; nce, moco, curl: to be told by them from other observations"
         ),
     ] = "consistency"
-    contrastive_loss_weight: Annotated[NotNegative, Meta(description="of that loss")] = 1.0
+    contrastive_loss_weight: Annotated[
+        NotNegative | None,
+        Meta(description="of that loss; null: 1, but 2 for simsiam and 5 for spr, as published"),
+    ] = None
     cuda: Annotated[bool, Meta(description="train on the GPU, like --device cuda")] = False
+
+    # -- self-supervision
+    no_nce: Annotated[bool, Meta(description='true is ssl "none"')] = False
+    use_all_targets: Annotated[
+        bool,
+        Meta(description="nce, curl: other steps of the same sequence are negatives too"),
+    ] = False
+    projection_dim: Annotated[
+        int, Meta(ge=1, le=2**14, description="features of what is compared, not of consistency")
+    ] = 128
+    ssl_temperature: Annotated[
+        Positive | None,
+        Meta(
+            description="that scores are divided by; null: 0.1 for nce, 0.07 for moco, 1 for curl"
+        ),
+    ] = None
+    ssl_momentum: Annotated[
+        Annotated[float, Meta(gt=0, le=1)] | None,
+        Meta(
+            description="share of the network that its slow copy takes over at each update; null: "
+            "0.001 for moco and curl, for spr 0.01, or 1 with augmentation"
+        ),
+    ] = None
+    queue_size: Annotated[
+        int, Meta(ge=1, le=2**24, description="moco: keys that are kept as negatives")
+    ] = 2**14
+    augmentation: Annotated[
+        bool, Meta(description="pictures that are learned from are moved and scaled at random")
+    ] = False
+    augmentation_shift: Annotated[
+        int, Meta(ge=0, le=2**10, description="pixels that they are moved by at most")
+    ] = 4
+    augmentation_intensity: Annotated[
+        float, Meta(ge=0, lt=0.5, description="they are scaled by 1 + this times N(0, 1)")
+    ] = 0.05
+
+    @property
+    def self_supervision(self) -> SelfSupervision:
+        """`ssl`, or what a flag makes of it."""
+        return "none" if self.no_nce else self.ssl
+
+    @property
+    def ssl_weight(self) -> float:
+        """Of its loss."""
+        if self.contrastive_loss_weight is not None:
+            return self.contrastive_loss_weight
+        return {"simsiam": 2.0, "spr": 5.0}.get(self.self_supervision, 1.0)
 
     @property
     def stores_for(self) -> int:
@@ -264,6 +316,13 @@ class MuZeroSettings(OriginalFlags, frozen=True, kw_only=True):
                 value_loss_weight + policy_loss_weight > 0
             ),
             "value_loss_weight + policy_loss_weight > 0: nothing would be learned",
+        ),
+        Rule(
+            ("ssl", "batch_size_per_worker", "jumps"),
+            lambda ssl, batch_size_per_worker, jumps: (
+                ssl != "simsiam" or batch_size_per_worker * jumps != 1
+            ),
+            'batch_size_per_worker * jumps > 1 for ssl "simsiam", which normalises by the batch',
         ),
         Rule(
             ("input_priorities", "prioritized"),

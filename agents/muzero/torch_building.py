@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
+from agents.muzero.beginning import begin
 from agents.muzero.convolutional import ConvolutionalNetwork, atari_layers, minatar_layers
 from agents.muzero.dense import Floats, Widths
 from agents.muzero.networks import DenseNetwork, Network
 from agents.muzero.observations import Observations
+from agents.muzero.self_supervision.building import augmentation_of, self_supervision_of
 from agents.muzero.settings import MuZeroSettings
 from agents.muzero.supports import supports
 from agents.muzero.torch_learner import TorchLearner
@@ -57,28 +59,29 @@ def picture_network(
     return network
 
 
-@torch.no_grad()
-def begin(network: nn.Module, rng: np.random.Generator) -> None:
-    """First parameters from a generator, by torch's own law; what is 0 or a normalisation's stays
-    as it is."""
-    for layer in network.modules():
-        if not isinstance(layer, nn.Conv2d | nn.Linear) or not layer.weight.any():
-            continue
-        bound = 1 / np.sqrt(layer.weight[0].numel())
-        for parameter in (layer.weight, layer.bias):
-            if parameter is not None:
-                drawn = rng.uniform(-bound, bound, tuple(parameter.shape))
-                parameter.copy_(torch.from_numpy(drawn))
-
-
 def build_torch_learner(
-    settings: MuZeroSettings, network: Network, observations: Observations, device: str
+    settings: MuZeroSettings,
+    network: Network,
+    observations: Observations,
+    device: str,
+    rng: np.random.Generator,
 ) -> TorchLearner:
-    """Its learner, on a device."""
+    """Its learner, on a device.
+
+    Args:
+        rng: first parameters of what learns beside the network; what is augmented has a child.
+    """
     shape = None if isinstance(network, DenseNetwork) else observations.picture
 
     def read(rows: Floats) -> Tensor:
         tensor = torch.from_numpy(np.ascontiguousarray(rows)).to(device)
         return tensor if shape is None else tensor.view(len(rows), *shape)
 
-    return TorchLearner(settings, network.to(device), read)
+    ssl = self_supervision_of(settings, network, observations, rng)
+    return TorchLearner(
+        settings,
+        network.to(device),
+        read,
+        ssl=None if ssl is None else ssl.to(device),
+        augmentation=augmentation_of(settings, rng.spawn(1)[0]),
+    )

@@ -8,12 +8,14 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from agents.base import Diverged
 from agents.muzero.interfaces import Learnt
 from agents.muzero.networks import Network
 from agents.muzero.replay import Batch
+from agents.muzero.self_supervision.augmentation import Augmentation
+from agents.muzero.self_supervision.base import SelfSupervision, Unrolled
 from agents.muzero.settings import MuZeroSettings
 from agents.muzero.supports import supports
 from agents.muzero.torch_inference import Reader, TorchInference
@@ -30,19 +32,30 @@ class TorchLearner:
     Args:
         network: on its device.
         read: from rows of observations to what it reads.
+        ssl: what else its states are drawn to.
+        augmentation: what is done to the pictures of a batch.
     """
 
-    def __init__(self, settings: MuZeroSettings, network: Network, read: Reader) -> None:
+    def __init__(
+        self,
+        settings: MuZeroSettings,
+        network: Network,
+        read: Reader,
+        *,
+        ssl: SelfSupervision | None = None,
+        augmentation: Augmentation | None = None,
+    ) -> None:
         self.settings, self._network, self._read = settings, network, read
+        self._ssl, self._augmentation = ssl, augmentation
         self._target = copy.deepcopy(network).requires_grad_(False)
         self._device = next(network.parameters()).device
         self._values_of, self._rewards_of = supports(settings)
         K = settings.jumps
         self._scales = torch.full((K + 1, 1), 1 / max(K, 1), device=self._device)
         self._scales[0] = 1
-        self.reads_all = settings.ssl != "none" and settings.contrastive_loss_weight > 0 and K > 0
+        self.reads_all = ssl is not None
         self.updates = 0
-        self._vector = Vector(network)
+        self._vector = Vector(network if ssl is None else nn.ModuleList((network, ssl)))
         self._optimizer = optimizer_of(settings, self._vector)
         both = (self._values_of, self._rewards_of)
         self.online = TorchInference(network, read, *both)
@@ -57,6 +70,8 @@ class TorchLearner:
         loss.backward()  # type: ignore[no-untyped-call]
         self._network.eval()
         norm = self._optimizer.step(rate)
+        if self._ssl is not None:
+            self._ssl.follow(self._network)
         self.updates += 1
         if not np.isfinite(norm):
             raise Diverged("the gradient")
@@ -71,7 +86,9 @@ class TorchLearner:
         settings, network, targets = self.settings, self._network, batch.targets
         B = len(batch.starts)
         actions = torch.from_numpy(batch.actions).to(self._device)
-        states = [network.represent(self._read(observations[0]))]
+        seen = self._read(observations.reshape(-1, observations.shape[-1]))
+        seen = seen.view(len(observations), B, *seen.shape[1:])
+        states = [network.represent(self._augmented(seen[0]))]
         for k in range(settings.jumps):
             entering = scaled_gradient(states[-1], settings.grad_scale_factor)
             states.append(network.step(entering, actions[:, k]))
@@ -101,20 +118,19 @@ class TorchLearner:
                 network.rewards(every[B:]), self._to(targets.rewards.T)[1:], led, self._rewards_of
             )
             loss = loss + settings.reward_loss_weight * losses["reward_loss"]
-        if self.reads_all:
-            seen = scales[1:] * self._to((targets.rows.T[1:] >= 0).astype(np.float32))
-            losses["ssl_loss"] = self._apart(every[B:], observations[1:], seen.reshape(-1))
-            loss = loss + settings.contrastive_loss_weight * losses["ssl_loss"]
+        if self._ssl is not None:
+            rows = self._to(targets.rows.T)
+            unrolled = Unrolled(
+                torch.stack(states), self._augmented(seen), rows, scales * (rows >= 0)
+            )
+            losses["ssl_loss"] = self._ssl(network, unrolled)
+            loss = loss + settings.ssl_weight * losses["ssl_loss"]
         with torch.no_grad():
             errors = decode(value_logits[:B].float(), self._values_of) - value_targets[0]
         return loss, errors, {name: one.detach() for name, one in losses.items()}
 
-    def _apart(self, states: Tensor, observations: Floats, scales: Tensor) -> Tensor:
-        """Squared distances of states from what is seen in observations [K, B, inputs]."""
-        with torch.no_grad():
-            rows = observations.reshape(-1, observations.shape[-1])
-            seen = self._network.represent(self._read(rows))
-        return ((states - seen).float().square().flatten(1).sum(1) * scales).sum()
+    def _augmented(self, observations: Tensor) -> Tensor:
+        return observations if self._augmentation is None else self._augmentation(observations)
 
     def _to(self, array: NDArray[Any]) -> Tensor:
         return torch.from_numpy(np.ascontiguousarray(array)).to(self._device)
@@ -128,13 +144,19 @@ class TorchLearner:
             "target": _arrays(self._target.state_dict()),
             "optimizer": self._optimizer.state_dict(),
             "updates": self.updates,
+            "ssl": {} if self._ssl is None else _arrays(self._ssl.state_dict()),
+            "augmentation": None if self._augmentation is None else self._augmentation.state_dict(),
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        for network, saved in ((self._network, "network"), (self._target, "target")):
-            network.load_state_dict(
-                {name: torch.from_numpy(array) for name, array in state[saved].items()}
-            )
+        saved: dict[str, nn.Module] = {"network": self._network, "target": self._target}
+        if self._ssl is not None:
+            saved["ssl"] = self._ssl
+        for name, module in saved.items():
+            arrays = state[name].items()
+            module.load_state_dict({key: torch.from_numpy(array) for key, array in arrays})
+        if self._augmentation is not None:
+            self._augmentation.load_state_dict(state["augmentation"])
         self._optimizer.load_state_dict(state["optimizer"])
         self.updates = state["updates"]
 

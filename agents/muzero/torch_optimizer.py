@@ -12,15 +12,15 @@ from agents.muzero.settings import MuZeroSettings
 
 
 class Vector:
-    """The parameters of a network, which from now on lie in one vector, and their gradients in
-    another.
+    """The parameters of a network that learn, which from now on lie in one vector, and their
+    gradients in another.
 
     Attributes:
         values, gradients: [P].
     """
 
     def __init__(self, network: nn.Module) -> None:
-        parameters = list(network.parameters())
+        parameters = [one for one in network.parameters() if one.requires_grad]
         self.values = torch.cat([one.detach().reshape(-1) for one in parameters])
         self.gradients = torch.zeros_like(self.values)
         at = 0

@@ -21,6 +21,8 @@ class Pictures:
 
     Attributes:
         size: (height, width, channels).
+        newest: how many channels, the last ones, the newest picture of a stack has. Where channels
+            come first they are a stack of grey pictures; where there is none, all are new.
     """
 
     def __init__(self, shape: tuple[int, ...], channels: Channels) -> None:
@@ -30,6 +32,7 @@ class Pictures:
         self._axes = (0, *(1 + axis for axis in (height, width, *stack, channel)))
         sides = [shape[axis] for axis in (height, width)]
         self.size = (sides[0], sides[1], int(np.prod(shape)) // (sides[0] * sides[1]))
+        self.newest = shape[channel] if stack else 1 if first else self.size[2]
 
     def channels_last(self, observations: np.ndarray) -> np.ndarray:
         """[M, height, width, channels] of observations [M, ...]."""

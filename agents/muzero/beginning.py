@@ -1,0 +1,21 @@
+"""First parameters of layers in torch."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import nn
+
+
+@torch.no_grad()
+def begin(network: nn.Module, rng: np.random.Generator) -> None:
+    """First parameters from a generator, by torch's own law; what is 0 or a normalisation's stays
+    as it is."""
+    for layer in network.modules():
+        if not isinstance(layer, nn.Conv2d | nn.Linear) or not layer.weight.any():
+            continue
+        bound = 1 / np.sqrt(layer.weight[0].numel())
+        for parameter in (layer.weight, layer.bias):
+            if parameter is not None:
+                drawn = rng.uniform(-bound, bound, tuple(parameter.shape))
+                parameter.copy_(torch.from_numpy(drawn))

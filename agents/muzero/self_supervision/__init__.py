@@ -1,0 +1,1 @@
+"""What states of the model are drawn to beside rewards, values and policies."""
