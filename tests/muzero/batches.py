@@ -37,7 +37,8 @@ def some_batch(
         mask[:] = rng.random(mask.shape) < 0.7
     targets.reward_mask[:, 0] = 0
     targets.rewards[:] = rng.normal(size=targets.rewards.shape)
-    targets.rows[:] = np.where(rng.random(targets.rows.shape) < 0.7, 1, -1)
+    places = np.arange(targets.rows.size).reshape(targets.rows.shape)
+    targets.rows[:] = np.where(rng.random(targets.rows.shape) < 0.7, places, -1)
     policies = rng.dirichlet(np.ones(actions), (B, K + 1)) * targets.policy_mask[..., None]
     batch = Batch(
         np.arange(B),

@@ -42,6 +42,10 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
         {"search": ["gumbel"], "local_target_net": [False], "search_value_targets": [False]},
         {"env_name": "CartPole-v1"},
     ),
+    "told from a queue": (
+        {"ssl": ["moco"], "queue_size": [64], "projection_dim": [8]},
+        {"env_name": "CartPole-v1"},
+    ),
     "self-play": (
         {"reanalyze": [0.5]},
         {

@@ -15,6 +15,7 @@ from agents.muzero.building import widths_of
 from agents.muzero.dense import initial
 from agents.muzero.dense_learner import DenseLearner
 from agents.muzero.networks import DenseNetwork
+from agents.muzero.self_supervision.consistency import Consistency
 from agents.muzero.settings import MuZeroSettings
 from agents.muzero.torch_building import dense_network
 from agents.muzero.torch_learner import TorchLearner
@@ -49,7 +50,9 @@ def learners(settings: MuZeroSettings) -> tuple[DenseLearner, TorchLearner]:
     widths = widths_of(settings, INPUTS, ACTIONS)
     values = initial(widths, np.random.default_rng(0), zero_heads=False)
     network = dense_network(settings, widths, values)
-    torch_learner = TorchLearner(settings, network, torch.from_numpy)
+    drawn = settings.ssl == "consistency" and settings.jumps > 0
+    ssl = Consistency() if drawn else None
+    torch_learner = TorchLearner(settings, network, torch.from_numpy, ssl=ssl)
     return DenseLearner(settings, widths, values, capacity=8), torch_learner
 
 

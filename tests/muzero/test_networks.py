@@ -183,8 +183,8 @@ def test_flags_of_the_original_are_known() -> None:
         "replay_ratio prioritized input_priorities priority_exponent priority_weight jumps "
         "multistep discount num_simulations eval_simulations c1 dirichlet_alpha visit_temp "
         "value_loss_weight policy_loss_weight reward_loss_weight contrastive_loss_weight "
-        "entropy_loss_weight grad_scale_factor dynamics_blocks hidden_size film "
-        "no_search_value_targets local_target_net reanalyze num_reanalyze_envs "
+        "entropy_loss_weight no_nce use_all_targets grad_scale_factor dynamics_blocks "
+        "hidden_size film no_search_value_targets local_target_net reanalyze num_reanalyze_envs "
         "evaluation_episodes evaluation_interval seed savedir"
     )
     known = {field.name for field in msgspec.structs.fields(MuZeroSettings)}

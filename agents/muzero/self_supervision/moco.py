@@ -67,7 +67,10 @@ class MoCo(SelfSupervision):
         own = (queries * keys).sum(-1).float().view_as(scales)
         # by steps, to hold less at once
         others = torch.stack(
-            [self._against_queue(*step) for step in zip(queries.split(rows.shape[1]), rows)]
+            [
+                self._against_queue(*step)
+                for step in zip(queries.view(*rows.shape, -1), rows, strict=True)
+            ]
         )
         loss = ((torch.logaddexp(own, others) - own) * scales).sum()
         known = rows.reshape(-1) >= 0
