@@ -64,6 +64,10 @@ class DenseNetwork(Network):
 
     Args:
         values: [P] their first parameters.
+
+    Attributes:
+        widths: of its layers.
+        stacks: them, by name.
     """
 
     def __init__(
@@ -76,6 +80,7 @@ class DenseNetwork(Network):
         residual: bool,
     ) -> None:
         super().__init__()
+        self.widths = widths
         self._activation = _ACTIVATIONS[activation]
         self._rescales, self._residual, self._actions = (
             transform == "min_max",

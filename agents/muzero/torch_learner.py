@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from agents.base import Diverged
-from agents.muzero.interfaces import Learnt
+from agents.muzero.interfaces import Inference, Learnt
 from agents.muzero.networks import Network
 from agents.muzero.replay import Batch
 from agents.muzero.self_supervision.augmentation import Augmentation
@@ -34,6 +36,7 @@ class TorchLearner:
         read: from rows of observations to what it reads.
         ssl: what else its states are drawn to.
         augmentation: what is done to the pictures of a batch.
+        inference: how networks are acted with; None: in torch.
     """
 
     def __init__(
@@ -44,6 +47,7 @@ class TorchLearner:
         *,
         ssl: SelfSupervision | None = None,
         augmentation: Augmentation | None = None,
+        inference: Callable[[Network], Inference] | None = None,
     ) -> None:
         self.settings, self._network, self._read = settings, network, read
         self._ssl, self._augmentation = ssl, augmentation
@@ -57,9 +61,11 @@ class TorchLearner:
         self.updates = 0
         self._vector = Vector(network if ssl is None else nn.ModuleList((network, ssl)))
         self._optimizer = optimizer_of(settings, self._vector)
-        both = (self._values_of, self._rewards_of)
-        self.online = TorchInference(network, read, *both)
-        self.target = TorchInference(self._target, read, *both)
+        if inference is None:
+            inference = partial(
+                TorchInference, read=read, values=self._values_of, rewards=self._rewards_of
+            )
+        self.online, self.target = inference(network), inference(self._target)
         network.eval()
         self._target.eval()
 
@@ -137,6 +143,7 @@ class TorchLearner:
 
     def renew_target(self) -> None:
         self._target.load_state_dict(self._network.state_dict())
+        self.target.refresh()
 
     def state_dict(self) -> dict[str, Any]:
         return {
@@ -159,6 +166,8 @@ class TorchLearner:
             self._augmentation.load_state_dict(state["augmentation"])
         self._optimizer.load_state_dict(state["optimizer"])
         self.updates = state["updates"]
+        self.online.refresh()
+        self.target.refresh()
 
     def learned_params(self) -> dict[str, np.ndarray]:
         return _arrays(self._network.state_dict())

@@ -18,6 +18,7 @@ from agents.muzero.networks import DenseNetwork
 from agents.muzero.self_supervision.consistency import Consistency
 from agents.muzero.settings import MuZeroSettings
 from agents.muzero.torch_building import dense_network
+from agents.muzero.torch_inference import TorchInference
 from agents.muzero.torch_learner import TorchLearner
 from agents.muzero.torch_scalars import scaled_gradient
 
@@ -58,6 +59,7 @@ def learners(settings: MuZeroSettings) -> tuple[DenseLearner, TorchLearner]:
 
 def parameters_of(learner: TorchLearner) -> NDArray[np.float32]:
     """In the order of the compiled one's."""
+    assert isinstance(learner.online, TorchInference)
     network = learner.online.network
     assert isinstance(network, DenseNetwork)
     return np.concatenate(

@@ -31,8 +31,11 @@ from agents.muzero.self_supervision.building import Newest, self_supervision_of
 from agents.muzero.self_supervision.contrast import comparable, cross_entropies
 from agents.muzero.self_supervision.moco import MoCo
 from agents.muzero.self_supervision.nce import NCE, cosines
+from agents.muzero.supports import supports
 from agents.muzero.torch_building import dense_network, picture_network
 from agents.muzero.torch_learner import TorchLearner
+from agents.muzero.torch_scalars import decode
+from agents.search.mlp import MLPModel
 
 Floats = NDArray[np.float32]
 
@@ -108,7 +111,7 @@ def test_copies_follow_slowly(kind: str, rate: float) -> None:
     (slow,) = (one for one in learner._ssl.modules() if isinstance(one, Momentum))
     before = {name: one.clone() for name, one in slow._network.state_dict().items()}
     learner.update(*batch_for(learner))
-    for name, now in learner.online.network.state_dict().items():
+    for name, now in learner._network.state_dict().items():
         expected = before[name] + rate * (now - before[name])
         assert torch.allclose(slow._network.state_dict()[name], expected, atol=1e-7)
         moved = now - before[name]
@@ -387,3 +390,29 @@ def test_pictures_are_moved_and_scaled_by_draws_of_their_own() -> None:
 def test_vectors_are_not_augmented() -> None:
     with pytest.raises(AgentRefused, match="augmentation needs pictures"):
         learner_of("spr", augmentation=True)
+
+
+def test_a_dense_network_is_acted_with_as_if_in_torch() -> None:
+    """Once it was refreshed, and its target once it was renewed, or both were loaded."""
+    learner, other = learner_of("spr"), learner_of("spr")
+    observations, *_ = batch_for(learner)
+
+    def by_torch(network: Network) -> list[np.ndarray]:
+        with torch.inference_mode():
+            logits, values = network.predict(network.represent(torch.from_numpy(observations[0])))
+            return [logits.numpy(), decode(values, supports(learner.settings)[0]).numpy()]
+
+    before = by_torch(learner._target)
+    for seed in range(3):
+        learner.update(*batch_for(learner, seed))
+    learner.online.refresh()
+    expected = by_torch(learner._network)
+    assert not np.allclose(before[0], expected[0])
+    assert learner.target.roots(observations[0])[1] == pytest.approx(before[0], abs=1e-5)
+    learner.renew_target()
+    other.load_state_dict(learner.state_dict())
+    for inference in (learner.online, learner.target, other.online, other.target):
+        _, logits, values = inference.roots(observations[0])
+        assert logits == pytest.approx(expected[0], abs=1e-5)
+        assert values == pytest.approx(expected[1], abs=1e-4)
+        assert isinstance(inference.model, MLPModel)
