@@ -52,7 +52,7 @@ def build_learner(
         network = dense_network(settings, widths, values)
     else:
         network = picture_network(settings, kind, observations, actions, rng)
-    return build_torch_learner(settings, network, observations, device, rng, capacity)
+    return build_torch_learner(settings, network, observations, device, rng)
 
 
 def network_kind(settings: MuZeroSettings, observations: Observations) -> str:

@@ -1,34 +1,57 @@
-"""A dense network of torch's, on the processor, as acting asks for it: compiled."""
+"""A dense network of torch's, on the processor, as acting asks for it: searches are compiled."""
 
 from __future__ import annotations
 
-import numpy as np
+from typing import Any
 
-from agents.muzero.dense_inference import DenseInference
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
 from agents.muzero.networks import DenseNetwork
 from agents.muzero.settings import MuZeroSettings
+from agents.muzero.torch_inference import Floats, Reader, TorchInference
+from agents.search.mlp import Layer, MLPLayers, MLPModel
+from agents.search.scalars import Support
 
 
-class MirroredInference(DenseInference):
-    """Of the parameters that the network had at the last `refresh`, for values and roots too.
+class MirroredInference(TorchInference):
+    """See `agents.muzero.interfaces.Inference`; searches have a copy that needs no torch."""
 
-    Args:
-        capacity: the most observations at once.
-    """
-
-    def __init__(self, settings: MuZeroSettings, network: DenseNetwork, *, capacity: int) -> None:
-        self._network = network
-        mirror = np.zeros(network.widths.size, np.float32)
-        self._mirror = network.widths.views(mirror)
-        self._copy()
-        super().__init__(settings, network.widths, mirror, capacity=capacity)
+    def __init__(
+        self,
+        settings: MuZeroSettings,
+        network: DenseNetwork,
+        read: Reader,
+        values: Support,
+        rewards: Support,
+    ) -> None:
+        super().__init__(network, read, values, rewards)
+        self._stacks = network.stacks
+        self._copy = MLPModel(
+            self._exported(),
+            network.widths.actions,
+            activation=settings.activation,
+            transform=settings.latent_transform,
+            residual=settings.residual,
+            value_support=values,
+            reward_support=rewards,
+        )
+        self.model = self._copy
 
     def refresh(self) -> None:
-        self._copy()
-        super().refresh()
+        self._copy.load(self._exported())
 
-    def _copy(self) -> None:
-        for name, stack in self._mirror.items():
-            for (weight, bias), layer in zip(stack, self._network.stacks[name], strict=True):
-                weight[:] = layer.weight.detach().numpy().T
-                bias[:] = layer.bias.detach().numpy()
+    def _exported(self) -> MLPLayers:
+        return MLPLayers(
+            **{name: [_arrays(layer) for layer in self._stacks[name]] for name in MLPLayers._fields}
+        )
+
+    @torch.inference_mode()
+    def roots(self, observations: Floats) -> tuple[NDArray[Any], Floats, Floats]:
+        states, packed = self._seen(observations)
+        return states.numpy(), packed[:, 1:], packed[:, 0]
+
+
+def _arrays(layer: nn.Linear) -> Layer:
+    return layer.weight.detach().numpy().T, layer.bias.detach().numpy()

@@ -9,8 +9,6 @@ from torch import Tensor
 from agents.muzero.beginning import begin
 from agents.muzero.convolutional import ConvolutionalNetwork, atari_layers, minatar_layers
 from agents.muzero.dense import Floats, Widths
-from agents.muzero.interfaces import Inference
-from agents.muzero.mirrored_inference import MirroredInference
 from agents.muzero.networks import DenseNetwork, Network
 from agents.muzero.observations import Observations
 from agents.muzero.self_supervision.building import augmentation_of, self_supervision_of
@@ -67,24 +65,17 @@ def build_torch_learner(
     observations: Observations,
     device: str,
     rng: np.random.Generator,
-    capacity: int,
 ) -> TorchLearner:
     """Its learner, on a device.
 
     Args:
         rng: first parameters of what learns beside the network; what is augmented has a child.
-        capacity: the most observations that are acted on at once.
     """
     shape = None if isinstance(network, DenseNetwork) else observations.picture
 
     def read(rows: Floats) -> Tensor:
         tensor = torch.from_numpy(np.ascontiguousarray(rows)).to(device)
         return tensor if shape is None else tensor.view(len(rows), *shape)
-
-    def compiled(network: Network) -> Inference:
-        assert isinstance(network, DenseNetwork)
-        together = settings.batch_size_per_worker * (settings.jumps + 1)
-        return MirroredInference(settings, network, capacity=max(together, capacity))
 
     ssl = self_supervision_of(settings, network, observations, rng)
     return TorchLearner(
@@ -93,5 +84,4 @@ def build_torch_learner(
         read,
         ssl=None if ssl is None else ssl.to(device),
         augmentation=augmentation_of(settings, rng.spawn(1)[0]),
-        inference=compiled if device == "cpu" and isinstance(network, DenseNetwork) else None,
     )

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from agents.muzero.networks import Network
 from agents.muzero.torch_scalars import decode
-from agents.search.model import Steps
+from agents.search.model import Model, Steps
 from agents.search.scalars import Support
 
 Floats = NDArray[np.float32]
@@ -67,18 +67,24 @@ class TorchInference:
     def __init__(self, network: Network, read: Reader, values: Support, rewards: Support) -> None:
         self.network = network
         self._read, self._support = read, values
-        self.model = TorchModel(network, values, rewards)
+        self._states = TorchModel(network, values, rewards)
+        self.model: Model = self._states
 
     def refresh(self) -> None:
         """Nothing to do."""
 
     @torch.inference_mode()
-    def roots(self, observations: Floats) -> tuple[NDArray[np.int64], Floats, Floats]:
+    def roots(self, observations: Floats) -> tuple[NDArray[Any], Floats, Floats]:
+        states, packed = self._seen(observations)
+        return self._states.begin(states), packed[:, 1:], packed[:, 0]
+
+    def _seen(self, observations: Floats) -> tuple[Tensor, Floats]:
+        """Latent states, and [N, 1 + A] values and logits, of observations."""
         states = self.network.represent(self._read(observations))
         logits, values = self.network.predict(states)
         scalars = decode(values.float(), self._support)
         packed: Floats = torch.cat((scalars[:, None], logits.float()), 1).cpu().numpy()
-        return self.model.begin(states), packed[:, 1:], packed[:, 0]
+        return states, packed
 
     @torch.inference_mode()
     def values(self, observations: Floats) -> Floats:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,8 +11,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from agents.base import Diverged
-from agents.muzero.interfaces import Inference, Learnt
-from agents.muzero.networks import Network
+from agents.muzero.interfaces import Learnt
+from agents.muzero.mirrored_inference import MirroredInference
+from agents.muzero.networks import DenseNetwork, Network
 from agents.muzero.replay import Batch
 from agents.muzero.self_supervision.augmentation import Augmentation
 from agents.muzero.self_supervision.base import SelfSupervision, Unrolled
@@ -36,7 +35,6 @@ class TorchLearner:
         read: from rows of observations to what it reads.
         ssl: what else its states are drawn to.
         augmentation: what is done to the pictures of a batch.
-        inference: how networks are acted with; None: in torch.
     """
 
     def __init__(
@@ -47,7 +45,6 @@ class TorchLearner:
         *,
         ssl: SelfSupervision | None = None,
         augmentation: Augmentation | None = None,
-        inference: Callable[[Network], Inference] | None = None,
     ) -> None:
         self.settings, self._network, self._read = settings, network, read
         self._ssl, self._augmentation = ssl, augmentation
@@ -61,13 +58,16 @@ class TorchLearner:
         self.updates = 0
         self._vector = Vector(network if ssl is None else nn.ModuleList((network, ssl)))
         self._optimizer = optimizer_of(settings, self._vector)
-        if inference is None:
-            inference = partial(
-                TorchInference, read=read, values=self._values_of, rewards=self._rewards_of
-            )
-        self.online, self.target = inference(network), inference(self._target)
+        self.online = self._inference(network)
+        self.target = self._inference(self._target)
         network.eval()
         self._target.eval()
+
+    def _inference(self, network: Network) -> TorchInference:
+        both = (self._values_of, self._rewards_of)
+        if isinstance(network, DenseNetwork) and self._device.type == "cpu":
+            return MirroredInference(self.settings, network, self._read, *both)
+        return TorchInference(network, self._read, *both)
 
     def update(self, observations: Floats, batch: Batch, values: Floats, rate: float) -> Learnt:
         self._network.train()

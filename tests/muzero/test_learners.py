@@ -17,6 +17,7 @@ from agents.muzero.dense_learner import DenseLearner
 from agents.muzero.networks import DenseNetwork
 from agents.muzero.self_supervision.consistency import Consistency
 from agents.muzero.settings import MuZeroSettings
+from agents.muzero.supports import supports
 from agents.muzero.torch_building import dense_network
 from agents.muzero.torch_inference import TorchInference
 from agents.muzero.torch_learner import TorchLearner
@@ -59,7 +60,6 @@ def learners(settings: MuZeroSettings) -> tuple[DenseLearner, TorchLearner]:
 
 def parameters_of(learner: TorchLearner) -> NDArray[np.float32]:
     """In the order of the compiled one's."""
-    assert isinstance(learner.online, TorchInference)
     network = learner.online.network
     assert isinstance(network, DenseNetwork)
     return np.concatenate(
@@ -94,7 +94,9 @@ def test_both_act_alike() -> None:
     settings = small()
     rng = np.random.default_rng(2)
     observations = rng.normal(size=(4, INPUTS)).astype(np.float32)
-    compiled, by_torch = (one.online for one in learners(settings))
+    compiled_learner, torch_learner = learners(settings)
+    compiled = compiled_learner.online
+    by_torch = TorchInference(torch_learner.online.network, torch.from_numpy, *supports(settings))
     latents, logits, values = compiled.roots(observations)
     numbers, its_logits, its_values = by_torch.roots(observations)
     assert logits == pytest.approx(its_logits, abs=1e-5)

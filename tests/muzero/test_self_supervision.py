@@ -33,8 +33,8 @@ from agents.muzero.self_supervision.moco import MoCo
 from agents.muzero.self_supervision.nce import NCE, cosines
 from agents.muzero.supports import supports
 from agents.muzero.torch_building import dense_network, picture_network
+from agents.muzero.torch_inference import TorchInference
 from agents.muzero.torch_learner import TorchLearner
-from agents.muzero.torch_scalars import decode
 from agents.search.mlp import MLPModel
 
 Floats = NDArray[np.float32]
@@ -392,27 +392,22 @@ def test_vectors_are_not_augmented() -> None:
         learner_of("spr", augmentation=True)
 
 
-def test_a_dense_network_is_acted_with_as_if_in_torch() -> None:
+def test_a_dense_network_is_searched_as_if_in_torch() -> None:
     """Once it was refreshed, and its target once it was renewed, or both were loaded."""
     learner, other = learner_of("spr"), learner_of("spr")
     observations, *_ = batch_for(learner)
-
-    def by_torch(network: Network) -> list[np.ndarray]:
-        with torch.inference_mode():
-            logits, values = network.predict(network.represent(torch.from_numpy(observations[0])))
-            return [logits.numpy(), decode(values, supports(learner.settings)[0]).numpy()]
-
-    before = by_torch(learner._target)
     for seed in range(3):
         learner.update(*batch_for(learner, seed))
     learner.online.refresh()
-    expected = by_torch(learner._network)
-    assert not np.allclose(before[0], expected[0])
-    assert learner.target.roots(observations[0])[1] == pytest.approx(before[0], abs=1e-5)
+    both = supports(learner.settings)
+    by_torch = TorchInference(learner.online.network, torch.from_numpy, *both)
+    actions = np.arange(observations.shape[1]) % ACTIONS
+    expected = by_torch.model.recurrent(by_torch.roots(observations[0])[0], actions)
     learner.renew_target()
     other.load_state_dict(learner.state_dict())
     for inference in (learner.online, learner.target, other.online, other.target):
-        _, logits, values = inference.roots(observations[0])
-        assert logits == pytest.approx(expected[0], abs=1e-5)
-        assert values == pytest.approx(expected[1], abs=1e-4)
         assert isinstance(inference.model, MLPModel)
+        found = inference.model.recurrent(inference.roots(observations[0])[0], actions)
+        assert found.values == pytest.approx(expected.values, abs=1e-4)
+        assert found.rewards == pytest.approx(expected.rewards, abs=1e-4)
+        assert found.logits == pytest.approx(expected.logits, abs=1e-5)
