@@ -43,13 +43,14 @@ def build_learner(
                 "MuZero with augmentation needs pictures, and convolutions that read them: choose "
                 "augmentation false"
             )
-        if device == "cpu" and settings.self_supervision in ("none", "consistency"):
+        compiled = settings.self_supervision in ("none", "consistency")
+        if device == "cpu" and compiled and not settings.value_prefix:
             return DenseLearner(settings, widths, values, capacity=capacity)
     # what needs no torch does not import it
     from agents.muzero.torch_building import build_torch_learner, dense_network, picture_network
 
     if kind == "mlp":
-        network = dense_network(settings, widths, values)
+        network = dense_network(settings, widths, values, rng)
     else:
         network = picture_network(settings, kind, observations, actions, rng)
     return build_torch_learner(settings, network, observations, device, rng)
@@ -82,7 +83,7 @@ def widths_of(settings: MuZeroSettings, inputs: int, actions: int) -> Widths:
     return Widths(
         representation=(inputs, hidden, H),
         dynamics=(H + actions, hidden, H),
-        reward=(H, rewards.bins),
+        reward=(H,) if settings.value_prefix else (H, rewards.bins),
         trunk=(H, hidden),
         policy=(hidden, actions),
         value=(hidden, values.bins),

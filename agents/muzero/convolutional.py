@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from agents.muzero.networks import Network, rescaled
+from agents.muzero.value_prefix import ValuePrefix
 
 #: Channels of the 1 x 1 convolutions before the heads.
 REDUCED = 16
@@ -65,6 +66,18 @@ class Block(nn.Module):
         return functional.relu(self._beside(x) + y)
 
 
+class Reduced(nn.Module):
+    """1 x 1 convolution to few channels, flattened."""
+
+    def __init__(self, channels: int, normalization: str) -> None:
+        super().__init__()
+        self._reduce = nn.Conv2d(channels, REDUCED, 1)
+        self._normalization = Normalization(normalization, REDUCED)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return functional.relu(self._normalization(self._reduce(x))).flatten(1)
+
+
 class Head(nn.Module):
     """1 x 1 convolution, dense layer, outputs that begin as zeros."""
 
@@ -72,16 +85,14 @@ class Head(nn.Module):
         self, channels: int, area: int, hidden: int, outputs: int, normalization: str
     ) -> None:
         super().__init__()
-        self._reduce = nn.Conv2d(channels, REDUCED, 1)
-        self._normalization = Normalization(normalization, REDUCED)
+        self._reduced = Reduced(channels, normalization)
         self._hidden = nn.Linear(REDUCED * area, hidden)
         self._outputs = nn.Linear(hidden, outputs)
         nn.init.zeros_(self._outputs.weight)
         nn.init.zeros_(self._outputs.bias)
 
     def forward(self, x: Tensor) -> Tensor:
-        x = functional.relu(self._normalization(self._reduce(x)))
-        y: Tensor = self._outputs(functional.relu(self._hidden(x.flatten(1))))
+        y: Tensor = self._outputs(functional.relu(self._hidden(self._reduced(x))))
         return y
 
 
@@ -120,6 +131,7 @@ class ConvolutionalNetwork(Network):
         actions: A.
         channels: of latent states.
         blocks: of the dynamics.
+        value_prefix: whether sums of rewards are said in place of rewards.
         film: an action scales and shifts channels (Perez et al. 2018), in place of planes.
         hidden: units of the heads' dense layers.
     """
@@ -135,6 +147,7 @@ class ConvolutionalNetwork(Network):
         film: bool,
         hidden: int,
         reward_bins: int,
+        value_prefix: bool,
         value_bins: int,
         normalization: str,
     ) -> None:
@@ -151,7 +164,12 @@ class ConvolutionalNetwork(Network):
         self._dynamics = nn.Sequential(
             *(Block(channels, channels, normalization) for _ in range(blocks))
         )
-        self._reward = Head(channels, area, hidden, reward_bins, normalization)
+        self._reward: Head | None = None
+        if value_prefix:
+            reduced = Reduced(channels, normalization)
+            self.prefix = ValuePrefix(reduced, REDUCED * area, hidden, reward_bins)
+        else:
+            self._reward = Head(channels, area, hidden, reward_bins, normalization)
         self._policy = Head(channels, area, hidden, actions, normalization)
         self._value = Head(channels, area, hidden, value_bins, normalization)
 
@@ -169,6 +187,7 @@ class ConvolutionalNetwork(Network):
         return rescaled(self._dynamics(functional.relu(y + states)))
 
     def rewards(self, states: Tensor) -> Tensor:
+        assert self._reward is not None
         logits: Tensor = self._reward(states)
         return logits
 

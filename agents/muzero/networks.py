@@ -13,11 +13,20 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from agents.muzero.dense import Activation, Floats, Widths
+from agents.muzero.value_prefix import ValuePrefix
 from agents.search.layers import LATENT_FLOOR
 
 
 class Network(nn.Module):
-    """What a learner and a search ask of a network."""
+    """What a learner and a search ask of a network.
+
+    Attributes:
+        prefix: in place of `rewards`; None: there is none.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.prefix: ValuePrefix | None = None
 
     @abstractmethod
     def represent(self, observations: Tensor) -> Tensor:

@@ -147,6 +147,11 @@ class MuZeroSettings(OriginalFlags, frozen=True, kw_only=True):
     ] = 25
     reward_support: Annotated[int, Meta(ge=1, le=10_000, description="rewards likewise")] = 25
 
+    value_prefix: Annotated[
+        bool,
+        Meta(description="rewards are differences of a running sum, said by a recurrent layer"),
+    ] = False
+
     # -- targets
     jumps: Annotated[
         int, Meta(ge=0, le=1000, description="K, steps that the model is unrolled for")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from agents.muzero.beginning import begin
 from agents.muzero.convolutional import ConvolutionalNetwork, atari_layers, minatar_layers
@@ -15,17 +15,25 @@ from agents.muzero.self_supervision.building import augmentation_of, self_superv
 from agents.muzero.settings import MuZeroSettings
 from agents.muzero.supports import supports
 from agents.muzero.torch_learner import TorchLearner
+from agents.muzero.value_prefix import ValuePrefix
 
 
-def dense_network(settings: MuZeroSettings, widths: Widths, values: Floats) -> Network:
-    """Of dense layers, with parameters [P]."""
-    return DenseNetwork(
+def dense_network(
+    settings: MuZeroSettings, widths: Widths, values: Floats, rng: np.random.Generator
+) -> Network:
+    """Of dense layers, with parameters [P]; a generator draws those of what has a memory."""
+    network = DenseNetwork(
         widths,
         values,
         activation=settings.activation,
         transform=settings.latent_transform,
         residual=settings.residual,
     )
+    if settings.value_prefix:
+        bins = supports(settings)[1].bins
+        network.prefix = ValuePrefix(nn.Identity(), widths.latent, settings.hidden_dim, bins)
+        begin(network.prefix, rng)
+    return network
 
 
 def picture_network(
@@ -52,6 +60,7 @@ def picture_network(
         film=settings.film,
         hidden=settings.hidden_dim,
         reward_bins=rewards.bins,
+        value_prefix=settings.value_prefix,
         value_bins=values.bins,
         normalization=normalization,
     )

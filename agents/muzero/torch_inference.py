@@ -13,6 +13,7 @@ from torch import Tensor
 
 from agents.muzero.networks import Network
 from agents.muzero.torch_scalars import decode
+from agents.muzero.value_prefix import HORIZON
 from agents.search.model import Model, Steps
 from agents.search.scalars import Support
 
@@ -39,26 +40,60 @@ class TorchModel:
     def recurrent(self, latents: NDArray[Any], actions: NDArray[np.int64]) -> Steps:
         """See `agents.search.model.Model`."""
         device = self._states.device
-        states = self._states[torch.from_numpy(latents).to(device)]
-        states = self._network.step(states, torch.from_numpy(actions.copy()).to(device))
+        before = torch.from_numpy(latents).to(device)
+        states = self._network.step(
+            self._states[before], torch.from_numpy(actions.copy()).to(device)
+        )
         logits, values = self._network.predict(states)
-        rewards = decode(self._network.rewards(states).float(), self._rewards)
+        rewards = self._led(before, states)
         scalars = (rewards, decode(values.float(), self._values))
         # one copy to the processor
         packed = torch.cat((torch.stack(scalars, 1), logits.float()), 1).cpu().numpy()
         return Steps(self._numbered(states), packed[:, 0], packed[:, 2:], packed[:, 1])
 
+    def _led(self, before: Tensor, states: Tensor) -> Tensor:
+        """Rewards [B] of the steps from states with these numbers to others."""
+        del before
+        return decode(self._network.rewards(states).float(), self._rewards)
+
     def _numbered(self, states: Tensor) -> NDArray[np.int64]:
         end = self._used + len(states)
-        if end > len(self._states):
-            grown = states.new_zeros(max(end, 2 * len(self._states)), *states.shape[1:])
-            if self._used:
-                grown[: self._used] = self._states[: self._used]
-            self._states = grown
-        self._states[self._used : end] = states
+        self._states = _written(self._states, states, self._used)
         numbers = np.arange(self._used, end)
         self._used = end
         return numbers
+
+
+class PrefixModel(TorchModel):
+    """Rewards are what steps add to a running sum; see `agents.muzero.value_prefix`."""
+
+    def begin(self, states: Tensor) -> NDArray[np.int64]:
+        assert self._network.prefix is not None
+        # of each state its memory, its sum, and steps from the root
+        self._sums = states.new_zeros(len(states), self._network.prefix.units + 2)
+        return super().begin(states)
+
+    def _led(self, before: Tensor, states: Tensor) -> Tensor:
+        assert self._network.prefix is not None
+        left = self._sums[before]
+        logits, memories = self._network.prefix(states, left[:, :-2])
+        reached = decode(logits.float(), self._rewards)
+        steps = left[:, -1] + 1
+        after = torch.cat((memories, reached[:, None]), 1) * (steps % HORIZON != 0)[:, None]
+        self._sums = _written(self._sums, torch.cat((after, steps[:, None]), 1), self._used)
+        return reached - left[:, -2]
+
+
+def _written(rows: Tensor, more: Tensor, at: int) -> Tensor:
+    """Rows with others written from a place on, of which there may be more than there was room."""
+    end = at + len(more)
+    if end > len(rows):
+        grown = more.new_zeros(max(end, 2 * len(rows)), *more.shape[1:])
+        if at:
+            grown[:at] = rows[:at]
+        rows = grown
+    rows[at:end] = more
+    return rows
 
 
 class TorchInference:
@@ -67,7 +102,8 @@ class TorchInference:
     def __init__(self, network: Network, read: Reader, values: Support, rewards: Support) -> None:
         self.network = network
         self._read, self._support = read, values
-        self._states = TorchModel(network, values, rewards)
+        kind = TorchModel if network.prefix is None else PrefixModel
+        self._states = kind(network, values, rewards)
         self.model: Model = self._states
 
     def refresh(self) -> None:

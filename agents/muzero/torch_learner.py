@@ -22,6 +22,7 @@ from agents.muzero.supports import supports
 from agents.muzero.torch_inference import Reader, TorchInference
 from agents.muzero.torch_optimizer import Vector, optimizer_of
 from agents.muzero.torch_scalars import decode, scaled_gradient, two_hot
+from agents.muzero.value_prefix import sums
 from agents.search.scalars import Support
 
 Floats = NDArray[np.float32]
@@ -65,7 +66,8 @@ class TorchLearner:
 
     def _inference(self, network: Network) -> TorchInference:
         both = (self._values_of, self._rewards_of)
-        if isinstance(network, DenseNetwork) and self._device.type == "cpu":
+        on_processor = self._device.type == "cpu"
+        if isinstance(network, DenseNetwork) and network.prefix is None and on_processor:
             return MirroredInference(self.settings, network, self._read, *both)
         return TorchInference(network, self._read, *both)
 
@@ -120,9 +122,13 @@ class TorchLearner:
         losses["policy_entropy"] = entropy[:B].mean()
         if settings.jumps:
             led = (scales * self._to(targets.reward_mask.T))[1:].reshape(-1)
-            losses["reward_loss"] = _cross_entropy(
-                network.rewards(every[B:]), self._to(targets.rewards.T)[1:], led, self._rewards_of
-            )
+            rewards = self._to(targets.rewards.T)[1:]
+            if network.prefix is None:
+                said = network.rewards(every[B:])
+            else:
+                said = network.prefix.unrolled(torch.stack(states[1:])).flatten(0, 1)
+                rewards = sums(rewards)
+            losses["reward_loss"] = _cross_entropy(said, rewards, led, self._rewards_of)
             loss = loss + settings.reward_loss_weight * losses["reward_loss"]
         if self._ssl is not None:
             rows = self._to(targets.rows.T)

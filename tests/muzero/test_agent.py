@@ -54,8 +54,13 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
             "eval_kwargs": {"opponent": "random"},
         },
     ),
-    "pictures": (
-        {"num_envs": [2], "hidden_size": [4], "replay_ratio": [0.05]},
+    "pictures, rewards by a value prefix": (
+        {
+            "num_envs": [2],
+            "hidden_size": [4],
+            "replay_ratio": [0.05],
+            "value_prefix": [True],
+        },
         {"env_name": "MinAtar/Breakout-v1"},
     ),
 }

@@ -51,7 +51,7 @@ def learners(settings: MuZeroSettings) -> tuple[DenseLearner, TorchLearner]:
     """Both, with equal parameters; the compiled one's heads do not begin with zeros."""
     widths = widths_of(settings, INPUTS, ACTIONS)
     values = initial(widths, np.random.default_rng(0), zero_heads=False)
-    network = dense_network(settings, widths, values)
+    network = dense_network(settings, widths, values, np.random.default_rng(0))
     drawn = settings.ssl == "consistency" and settings.jumps > 0
     ssl = Consistency() if drawn else None
     torch_learner = TorchLearner(settings, network, torch.from_numpy, ssl=ssl)

@@ -55,7 +55,7 @@ def loss_of(
     observations, rng = Observations(space), np.random.default_rng(0)
     if observations.picture is None:
         widths = widths_of(chosen, observations.width, ACTIONS)
-        network = dense_network(chosen, widths, initial(widths, rng))
+        network = dense_network(chosen, widths, initial(widths, rng), rng)
     else:
         network = picture_network(chosen, "minatar", observations, ACTIONS, rng)
     loss = self_supervision_of(chosen, network, observations, rng)
