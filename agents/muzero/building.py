@@ -38,7 +38,7 @@ def build_learner(
     if kind == "mlp":
         widths = widths_of(settings, observations.width, actions)
         values = initial(widths, rng)
-        if device == "cpu":
+        if device == "cpu" and not settings.q_learning:
             return DenseLearner(settings, widths, values, capacity=capacity)
     # what needs no torch does not import it
     from agents.muzero.torch_building import build_torch_learner, dense_network, picture_network
@@ -74,11 +74,12 @@ def widths_of(settings: MuZeroSettings, inputs: int, actions: int) -> Widths:
     """Of a network of dense layers."""
     H, hidden = settings.hidden_size or 64, settings.hidden_dim
     values, rewards = supports(settings)
+    q = settings.q_learning
     return Widths(
         representation=(inputs, hidden, H),
         dynamics=(H + actions, hidden, H),
         reward=(H, rewards.bins),
         trunk=(H, hidden),
-        policy=(hidden, actions),
-        value=(hidden, values.bins),
+        policy=(hidden, actions * values.bins if q else actions),
+        value=(hidden,) if q else (hidden, values.bins),
     )

@@ -13,6 +13,7 @@ from agents.muzero.observations import Observations
 from agents.muzero.settings import MuZeroSettings
 from agents.muzero.supports import supports
 from agents.muzero.torch_learner import TorchLearner
+from agents.muzero.torch_q_learner import QLearner
 
 
 def dense_network(settings: MuZeroSettings, widths: Widths, values: Floats) -> Network:
@@ -51,6 +52,7 @@ def picture_network(
         hidden=settings.hidden_dim,
         reward_bins=rewards.bins,
         value_bins=values.bins,
+        q_values=settings.q_learning,
         normalization=normalization,
     )
     begin(network, rng)
@@ -81,4 +83,5 @@ def build_torch_learner(
         tensor = torch.from_numpy(np.ascontiguousarray(rows)).to(device)
         return tensor if shape is None else tensor.view(len(rows), *shape)
 
-    return TorchLearner(settings, network.to(device), read)
+    learner = QLearner if settings.q_learning else TorchLearner
+    return learner(settings, network.to(device), read)

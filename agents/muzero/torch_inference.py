@@ -13,20 +13,22 @@ from torch import Tensor
 
 from agents.muzero.networks import Network
 from agents.muzero.torch_scalars import decode
-from agents.search.model import Steps
+from agents.search.model import Model, Steps
 from agents.search.scalars import Support
 
 Floats = NDArray[np.float32]
 Reader = Callable[[Floats], Tensor]
 """From rows [N, inputs] to what a network reads, on its device."""
+Predictor = Callable[[Tensor], tuple[Tensor, Tensor]]
+"""From latent states to logits [B, A], or Q, and scalar values [B]."""
 
 
 class TorchModel:
     """A model whose states are numbered in the order in which they are reached."""
 
-    def __init__(self, network: Network, values: Support, rewards: Support) -> None:
+    def __init__(self, network: Network, predict: Predictor, rewards: Support) -> None:
         self._network = network
-        self._values, self._rewards = values, rewards
+        self._predict, self._rewards = predict, rewards
         self._states = torch.zeros(0)
         self._used = 0
 
@@ -41,11 +43,10 @@ class TorchModel:
         device = self._states.device
         states = self._states[torch.from_numpy(latents).to(device)]
         states = self._network.step(states, torch.from_numpy(actions.copy()).to(device))
-        logits, values = self._network.predict(states)
+        logits, values = self._predict(states)
         rewards = decode(self._network.rewards(states).float(), self._rewards)
-        scalars = (rewards, decode(values.float(), self._values))
         # one copy to the processor
-        packed = torch.cat((torch.stack(scalars, 1), logits.float()), 1).cpu().numpy()
+        packed = torch.cat((torch.stack((rewards, values), 1), logits), 1).cpu().numpy()
         return Steps(self._numbered(states), packed[:, 0], packed[:, 2:], packed[:, 1])
 
     def _numbered(self, states: Tensor) -> NDArray[np.int64]:
@@ -67,7 +68,8 @@ class TorchInference:
     def __init__(self, network: Network, read: Reader, values: Support, rewards: Support) -> None:
         self.network = network
         self._read, self._support = read, values
-        self.model = TorchModel(network, values, rewards)
+        self._states = TorchModel(network, self._predict, rewards)
+        self.model: Model = self._states
 
     def refresh(self) -> None:
         """Nothing to do."""
@@ -75,13 +77,16 @@ class TorchInference:
     @torch.inference_mode()
     def roots(self, observations: Floats) -> tuple[NDArray[np.int64], Floats, Floats]:
         states = self.network.represent(self._read(observations))
-        logits, values = self.network.predict(states)
-        scalars = decode(values.float(), self._support)
-        packed: Floats = torch.cat((scalars[:, None], logits.float()), 1).cpu().numpy()
-        return self.model.begin(states), packed[:, 1:], packed[:, 0]
+        logits, values = self._predict(states)
+        packed: Floats = torch.cat((values[:, None], logits), 1).cpu().numpy()
+        return self._states.begin(states), packed[:, 1:], packed[:, 0]
 
     @torch.inference_mode()
-    def values(self, observations: Floats) -> Floats:
-        _, values = self.network.predict(self.network.represent(self._read(observations)))
-        scalars: Floats = decode(values.float(), self._support).cpu().numpy()
+    def values(self, observations: Floats, legal: NDArray[np.bool_] | None = None) -> Floats:
+        _, values = self._predict(self.network.represent(self._read(observations)))
+        scalars: Floats = values.cpu().numpy()
         return scalars
+
+    def _predict(self, states: Tensor) -> tuple[Tensor, Tensor]:
+        logits, values = self.network.predict(states)
+        return logits.float(), decode(values.float(), self._support)

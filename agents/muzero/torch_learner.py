@@ -44,11 +44,13 @@ class TorchLearner:
         self.updates = 0
         self._vector = Vector(network)
         self._optimizer = optimizer_of(settings, self._vector)
-        both = (self._values_of, self._rewards_of)
-        self.online = TorchInference(network, read, *both)
-        self.target = TorchInference(self._target, read, *both)
+        self.online = self._inference(network)
+        self.target = self._inference(self._target)
         network.eval()
         self._target.eval()
+
+    def _inference(self, network: Network) -> TorchInference:
+        return TorchInference(network, self._read, self._values_of, self._rewards_of)
 
     def update(self, observations: Floats, batch: Batch, values: Floats, rate: float) -> Learnt:
         self._network.train()
@@ -76,9 +78,31 @@ class TorchLearner:
             entering = scaled_gradient(states[-1], settings.grad_scale_factor)
             states.append(network.step(entering, actions[:, k]))
         every = torch.cat(states)
-        logits, value_logits = network.predict(every)
-
         scales = self._scales * self._to(batch.weights) / B
+        loss, errors, losses = self._head_losses(every, batch, values, scales)
+        if settings.jumps:
+            led = (scales * self._to(targets.reward_mask.T))[1:].reshape(-1)
+            losses["reward_loss"] = _cross_entropy(
+                network.rewards(every[B:]), self._to(targets.rewards.T)[1:], led, self._rewards_of
+            )
+            loss = loss + settings.reward_loss_weight * losses["reward_loss"]
+        if self.reads_all:
+            seen = scales[1:] * self._to((targets.rows.T[1:] >= 0).astype(np.float32))
+            losses["ssl_loss"] = self._apart(every[B:], observations[1:], seen.reshape(-1))
+            loss = loss + settings.contrastive_loss_weight * losses["ssl_loss"]
+        return loss, errors, {name: one.detach() for name, one in losses.items()}
+
+    def _head_losses(
+        self, every: Tensor, batch: Batch, values: Floats, scales: Tensor
+    ) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
+        """What the heads that decide are off, in states [(K + 1) B, ...]: as of `_loss`.
+
+        Args:
+            scales: [K + 1, B].
+        """
+        settings, targets = self.settings, batch.targets
+        B = len(batch.starts)
+        logits, value_logits = self._network.predict(every)
         log_p = logits.float().log_softmax(-1)
         policies = self._to(batch.policies.transpose(1, 0, 2)).reshape(len(every), -1)
         entropy = -(log_p.exp() * log_p).sum(-1)
@@ -95,19 +119,9 @@ class TorchLearner:
             - settings.entropy_loss_weight * (entropy * wanted).sum()
         )
         losses["policy_entropy"] = entropy[:B].mean()
-        if settings.jumps:
-            led = (scales * self._to(targets.reward_mask.T))[1:].reshape(-1)
-            losses["reward_loss"] = _cross_entropy(
-                network.rewards(every[B:]), self._to(targets.rewards.T)[1:], led, self._rewards_of
-            )
-            loss = loss + settings.reward_loss_weight * losses["reward_loss"]
-        if self.reads_all:
-            seen = scales[1:] * self._to((targets.rows.T[1:] >= 0).astype(np.float32))
-            losses["ssl_loss"] = self._apart(every[B:], observations[1:], seen.reshape(-1))
-            loss = loss + settings.contrastive_loss_weight * losses["ssl_loss"]
         with torch.no_grad():
             errors = decode(value_logits[:B].float(), self._values_of) - value_targets[0]
-        return loss, errors, {name: one.detach() for name, one in losses.items()}
+        return loss, errors, losses
 
     def _apart(self, states: Tensor, observations: Floats, scales: Tensor) -> Tensor:
         """Squared distances of states from what is seen in observations [K, B, inputs]."""
@@ -121,6 +135,7 @@ class TorchLearner:
 
     def renew_target(self) -> None:
         self._target.load_state_dict(self._network.state_dict())
+        self.target.refresh()
 
     def state_dict(self) -> dict[str, Any]:
         return {
@@ -137,6 +152,8 @@ class TorchLearner:
             )
         self._optimizer.load_state_dict(state["optimizer"])
         self.updates = state["updates"]
+        self.online.refresh()
+        self.target.refresh()
 
     def learned_params(self) -> dict[str, np.ndarray]:
         return _arrays(self._network.state_dict())
