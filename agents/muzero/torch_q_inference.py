@@ -33,7 +33,8 @@ class QInference(TorchInference):
         """See `agents.muzero.interfaces.Distributional`."""
         logits = self._logits(self.network.represent(self._read(observations)))
         greatest = _among(decode(logits, self._support), legal).argmax(1)
-        probabilities = logits[torch.arange(len(logits)), greatest].softmax(-1)
+        rows = torch.arange(len(logits), device=logits.device)
+        probabilities = logits[rows, greatest].softmax(-1)
         array: Floats = probabilities.cpu().numpy()
         return array
 
