@@ -48,7 +48,7 @@ class Decisions:
         self, settings: MuZeroSettings, actions: int, discount: float, *, two_player: bool
     ) -> None:
         self._actions, self._gumbel = actions, settings.search == "gumbel"
-        self._q, self._searches_on = settings.q_learning, settings.num_simulations > 0
+        self._q, self._as_done = settings.q_learning, settings.learns_from_actions
         self._choice = settings.engine
         evaluated = settings.eval_simulations
         if evaluated is None:
@@ -79,11 +79,11 @@ class Decisions:
         actions, policies = result.action, result.policy
         if self._q:
             actions = self._astray(actions, legal, epsilon, rng)
-        elif not self._searches_on:
+        elif self._as_done:
             actions = sample_actions(policies, 1.0, rng)
         elif not self._gumbel:
             actions = sample_actions(result.visits, temperature, rng)
-        if self._q or not self._searches_on:
+        if self._as_done:
             policies = np.eye(self._actions)[actions]
         return Advice(
             stored,
