@@ -16,7 +16,7 @@ from agents.muzero.building import build_learner
 from agents.muzero.checks import check_spaces, check_support, warn_of_untrained_heads
 from agents.muzero.decisions import Advice, Decisions
 from agents.muzero.observations import Observations
-from agents.muzero.schedules import temperature
+from agents.muzero.schedules import epsilon, temperature
 from agents.muzero.settings import MuZeroSettings
 from agents.muzero.targets import CUT, STEP, TERMINAL
 from agents.muzero.training import Training
@@ -114,13 +114,15 @@ class MuZero:
         """Decides what the environments of a round do."""
         fleet = self.fleet
         stored = self._observations.stored([fleet.observations[slot] for slot in slots])
+        share = fleet.timestep / self._total
         self._advice = advice = self._decisions.explore(
             self.training.learner.online,
             stored,
             self._observations.read(stored),
             fleet.legal(slots),
-            temperature(self.settings, fleet.timestep / self._total),
+            temperature(self.settings, share),
             self._acting,
+            epsilon(self.settings, share),
         )
         fleet.choose((advice.actions + self._first_action).tolist())
 
@@ -157,6 +159,7 @@ class MuZero:
                 read,
                 None if legal is None else legal[part],
                 self._evaluation_rng,
+                epsilon(self.settings, self.fleet.timestep / self._total) / 10,
             )
             chosen += (actions + self._first_action).tolist()
         return chosen

@@ -43,8 +43,10 @@ def build_learner(
                 "MuZero with augmentation needs pictures, and convolutions that read them: choose "
                 "augmentation false"
             )
-        compiled = settings.self_supervision in ("none", "consistency")
-        if device == "cpu" and compiled and not settings.value_prefix:
+        compiled = settings.self_supervision in ("none", "consistency") and not (
+            settings.value_prefix or settings.q_learning
+        )
+        if device == "cpu" and compiled:
             return DenseLearner(settings, widths, values, capacity=capacity)
     # what needs no torch does not import it
     from agents.muzero.torch_building import build_torch_learner, dense_network, picture_network
@@ -80,11 +82,12 @@ def widths_of(settings: MuZeroSettings, inputs: int, actions: int) -> Widths:
     """Of a network of dense layers."""
     H, hidden = settings.hidden_size or 64, settings.hidden_dim
     values, rewards = supports(settings)
+    q = settings.q_learning
     return Widths(
         representation=(inputs, hidden, H),
         dynamics=(H + actions, hidden, H),
         reward=(H,) if settings.value_prefix else (H, rewards.bins),
         trunk=(H, hidden),
-        policy=(hidden, actions),
-        value=(hidden, values.bins),
+        policy=(hidden, actions * values.bins if q else actions),
+        value=(hidden,) if q else (hidden, values.bins),
     )

@@ -48,8 +48,17 @@ def check_support(settings: MuZeroSettings, problem: Problem, discount: float) -
     Raises:
         AgentRefused: they would saturate the support.
     """
-    greatest = largest_value(problem, discount)
+    greatest = largest_value(problem, discount, settings.clip_rewards)
     if greatest is None:
+        return
+    if settings.value_distribution == "c51":
+        low, high = settings.c51_bounds
+        if not low <= greatest <= high:
+            raise AgentRefused(
+                f"MuZero with c51_bounds {[low, high]} has no place for values of {greatest:.4g}, "
+                "at which the environment counts as solved: let them reach there, or ask for a "
+                "lower discount"
+            )
         return
     try:
         supports(settings)[0].check(greatest)
@@ -57,27 +66,38 @@ def check_support(settings: MuZeroSettings, problem: Problem, discount: float) -
         raise AgentRefused(f"MuZero with value_support {settings.value_support}: {error}") from None
 
 
-def largest_value(problem: Problem, discount: float) -> float | None:
+def largest_value(problem: Problem, discount: float, most: float | None = None) -> float | None:
     """The discounted return at which the environment counts as solved, were its rewards spread
-    evenly over an episode; None: it does not say."""
+    evenly over an episode; None: it does not say.
+
+    Args:
+        most: of a reward, as it is learned; None: any.
+    """
     threshold = None if problem.spec is None else problem.spec.reward_threshold
     if threshold is None:
         return None
     steps = problem.steps_per_episode
     if steps is None or discount == 1:
         return float(threshold)
-    return float(threshold) / steps * (1 - discount**steps) / (1 - discount)
+    reward = float(threshold) / steps
+    if most is not None:
+        reward = min(max(reward, -most), most)
+    return reward * (1 - discount**steps) / (1 - discount)
 
 
 def warn_of_untrained_heads(settings: MuZeroSettings) -> None:
-    """Says which heads a search reads that nothing trains."""
-    heads = {name: getattr(settings, f"{name}_loss_weight") for name in ("policy", "value")}
-    # unless there is a step of the model there is no reward to train on
-    heads["reward"] = settings.reward_loss_weight * settings.jumps
-    for name, weight in heads.items():
+    """Says which heads are read that nothing trains."""
+    # a weight of Q's loss there always is
+    heads = () if settings.q_learning else ("policy", "value")
+    weights = {name: getattr(settings, f"{name}_loss_weight") for name in heads}
+    if settings.searches:
+        # unless there is a step of the model there is no reward to train on
+        weights["reward"] = settings.reward_loss_weight * settings.jumps
+    for name, weight in weights.items():
         if weight == 0:
+            reader = "search" if settings.searches else "agent"
             warnings.warn(
-                f"the search reads the {name} of a head that nothing trains: {name}_loss_weight "
-                "or jumps is 0",
+                f"the {reader} reads the {name} of a head that nothing trains: {name}_loss_weight "
+                f"{'or jumps ' if name == 'reward' else ''}is 0",
                 stacklevel=2,
             )

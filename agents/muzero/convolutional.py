@@ -149,6 +149,7 @@ class ConvolutionalNetwork(Network):
         reward_bins: int,
         value_prefix: bool,
         value_bins: int,
+        q_values: bool,
         normalization: str,
     ) -> None:
         super().__init__()
@@ -170,8 +171,11 @@ class ConvolutionalNetwork(Network):
             self.prefix = ValuePrefix(reduced, REDUCED * area, hidden, reward_bins)
         else:
             self._reward = Head(channels, area, hidden, reward_bins, normalization)
-        self._policy = Head(channels, area, hidden, actions, normalization)
-        self._value = Head(channels, area, hidden, value_bins, normalization)
+        outputs = actions * value_bins if q_values else actions
+        self._policy = Head(channels, area, hidden, outputs, normalization)
+        self._value: Head | None = None
+        if not q_values:
+            self._value = Head(channels, area, hidden, value_bins, normalization)
 
     def represent(self, observations: Tensor) -> Tensor:
         return rescaled(self._representation(observations.permute(0, 3, 1, 2).contiguous()))
@@ -192,4 +196,5 @@ class ConvolutionalNetwork(Network):
         return logits
 
     def predict(self, states: Tensor) -> tuple[Tensor, Tensor]:
-        return self._policy(states), self._value(states)
+        policy: Tensor = self._policy(states)
+        return policy, policy[:, :0] if self._value is None else self._value(states)

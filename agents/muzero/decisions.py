@@ -24,7 +24,7 @@ class Advice(NamedTuple):
         stored: [B, width] the observations, as a replay keeps them.
         legal: [B, A] the actions that were allowed; None: all.
         actions: [B] done, from 0 on.
-        policies: [B, A].
+        policies: [B, A] to be learned: the search's, or where none advises what is done, one-hot.
         values: [B] of the search.
         network_values: [B].
     """
@@ -48,8 +48,11 @@ class Decisions:
         self, settings: MuZeroSettings, actions: int, discount: float, *, two_player: bool
     ) -> None:
         self._actions, self._gumbel = actions, settings.search == "gumbel"
+        self._q, self._as_done = settings.q_learning, settings.learns_from_actions
         self._choice = settings.engine
-        evaluated = settings.eval_simulations or settings.num_simulations
+        evaluated = settings.eval_simulations
+        if evaluated is None:
+            evaluated = settings.num_simulations
         self._settings = {
             explore: search_settings(settings, simulations, discount, two_player=two_player)
             for explore, simulations in ((True, settings.num_simulations), (False, evaluated))
@@ -69,17 +72,24 @@ class Decisions:
         legal: NDArray[np.bool_] | None,
         temperature: float,
         rng: np.random.Generator,
+        epsilon: float = 0.0,
     ) -> Advice:
         """What to do in training."""
         result, network_values = self.search(network, observations, legal, rng)
-        actions = result.action
-        if not self._gumbel:
+        actions, policies = result.action, result.policy
+        if self._q:
+            actions = self._astray(actions, legal, epsilon, rng)
+        elif self._as_done:
+            actions = sample_actions(policies, 1.0, rng)
+        elif not self._gumbel:
             actions = sample_actions(result.visits, temperature, rng)
+        if self._as_done:
+            policies = np.eye(self._actions)[actions]
         return Advice(
             stored,
             legal,
             actions,
-            result.policy.astype(np.float32),
+            policies.astype(np.float32),
             result.values.astype(np.float32),
             network_values,
         )
@@ -90,9 +100,24 @@ class Decisions:
         observations: Floats,
         legal: NDArray[np.bool_] | None,
         rng: np.random.Generator,
+        epsilon: float = 0.0,
     ) -> NDArray[np.int64]:
         """What to do in evaluation."""
-        return self.search(network, observations, legal, rng, explore=False)[0].action
+        result, _ = self.search(network, observations, legal, rng, explore=False)
+        return self._astray(result.action, legal, epsilon, rng) if self._q else result.action
+
+    def _astray(
+        self,
+        actions: NDArray[np.int64],
+        legal: NDArray[np.bool_] | None,
+        epsilon: float,
+        rng: np.random.Generator,
+    ) -> NDArray[np.int64]:
+        """Actions [B], with probability ε any."""
+        any_of = rng.random((len(actions), self._actions))
+        if legal is not None:
+            any_of[~legal] = -1
+        return np.where(rng.random(len(actions)) < epsilon, any_of.argmax(axis=1), actions)
 
     def search(
         self,
@@ -107,6 +132,8 @@ class Decisions:
         settings = self._settings[explore]
         latents, logits, values = network.roots(observations)
         values = values.copy()
+        if self._q and legal is not None:
+            values = np.where(legal, logits, -np.inf).max(axis=1)
         B = len(observations)
         noise = draw_noise(settings, B, self._actions, rng, explore=explore, legal=legal)
         search = self._search(network, explore, B)
@@ -130,15 +157,19 @@ def search_settings(
     settings: MuZeroSettings, simulations: int, discount: float, *, two_player: bool
 ) -> SearchSettings:
     """As the agent's settings say."""
+    q_learning, c1 = settings.q_learning, settings.c1
+    if c1 is None:
+        c1 = 0.25 if q_learning else 1.25
+    disturbed = simulations > 0 and (settings.q_dirichlet or not q_learning)
     return SearchSettings(
-        kind=settings.search,
+        kind="q_ucb" if q_learning else settings.search,
         simulations=simulations,
         discount=discount,
         two_player=two_player,
-        c1=settings.c1,
+        c1=c1,
         c2=settings.c2,
         root_dirichlet_alpha=settings.dirichlet_alpha,
-        root_noise_fraction=settings.dirichlet_fraction,
+        root_noise_fraction=settings.dirichlet_fraction if disturbed else 0.0,
         q_normalisation=settings.q_normalisation,
         unvisited_q=settings.unvisited_q,
         max_considered=settings.max_considered,

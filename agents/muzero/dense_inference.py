@@ -66,7 +66,7 @@ class DenseInference:
         self._transform.forward(self._representation.forward(observations), states, 0)
         return states
 
-    def values(self, observations: Floats) -> Floats:
+    def values(self, observations: Floats, legal: NDArray[np.bool_] | None = None) -> Floats:
         return self._values(self._features(observations))
 
     def _features(self, observations: Floats) -> Floats:

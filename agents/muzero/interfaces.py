@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +18,7 @@ class Learnt(NamedTuple):
     """What an update says.
 
     Attributes:
-        errors: [B] by how much values of the first states were off.
+        errors: [B] by how much values of the first states were off; NaN: not known.
         losses: means over the batch, by name.
     """
 
@@ -39,12 +39,22 @@ class Inference(Protocol):
         ...
 
     def roots(self, observations: Floats) -> tuple[NDArray[Any], Floats, Floats]:
-        """Latent states [N, ...], logits [N, A] and values [N] of observations [N, inputs];
+        """Latent states [N, ...], logits [N, A], or Q, and values [N] of observations [N, inputs];
         overwritten by the next call."""
         ...
 
-    def values(self, observations: Floats) -> Floats:
-        """Values [N] of observations [N, inputs]."""
+    def values(self, observations: Floats, legal: NDArray[np.bool_] | None = None) -> Floats:
+        """Values [N] of observations [N, inputs]; a network of Q says the greatest of the actions
+        that are `legal` [N, A]."""
+        ...
+
+
+@runtime_checkable
+class Distributional(Protocol):
+    """A network whose Q are distributions."""
+
+    def distributions(self, observations: Floats, legal: NDArray[np.bool_]) -> Floats:
+        """[N, bins] of the greatest Q among the legal [N, A], in observations [N, inputs]."""
         ...
 
 
@@ -74,7 +84,7 @@ class Learner(Protocol):
 
         Args:
             observations: [1 or K + 1, B, inputs] of the first states or, if `reads_all`, of all.
-            values: [B, K + 1] to regress towards.
+            values: [B, K + 1] to regress towards, or [B, K + 1, bins], the distributions.
             rate: the learning rate.
 
         Raises:

@@ -11,6 +11,7 @@ from torch import nn
 from agents.muzero.networks import DenseNetwork
 from agents.muzero.settings import MuZeroSettings
 from agents.muzero.torch_inference import Floats, Reader, TorchInference
+from agents.muzero.torch_q_inference import QInference
 from agents.search.mlp import Layer, MLPLayers, MLPModel
 from agents.search.scalars import Support
 
@@ -34,6 +35,7 @@ class MirroredInference(TorchInference):
             activation=settings.activation,
             transform=settings.latent_transform,
             residual=settings.residual,
+            q_values=settings.q_learning,
             value_support=values,
             reward_support=rewards,
         )
@@ -51,6 +53,10 @@ class MirroredInference(TorchInference):
     def roots(self, observations: Floats) -> tuple[NDArray[Any], Floats, Floats]:
         states, packed = self._seen(observations)
         return states.numpy(), packed[:, 1:], packed[:, 0]
+
+
+class MirroredQInference(MirroredInference, QInference):
+    """The same of a network of Q."""
 
 
 def _arrays(layer: nn.Linear) -> Layer:

@@ -42,7 +42,8 @@ class Network(nn.Module):
 
     @abstractmethod
     def predict(self, states: Tensor) -> tuple[Tensor, Tensor]:
-        """Logits [B, A] of the policy and [B, bins] of the value."""
+        """Logits [B, A] of the policy and [B, bins] of the value; of a network of Q [B, A * bins],
+        each action's bins together, and nothing [B, 0]."""
 
 
 def rescaled(states: Tensor) -> Tensor:
@@ -91,11 +92,8 @@ class DenseNetwork(Network):
         super().__init__()
         self.widths = widths
         self._activation = _ACTIVATIONS[activation]
-        self._rescales, self._residual, self._actions = (
-            transform == "min_max",
-            residual,
-            widths.actions,
-        )
+        self._rescales, self._residual = transform == "min_max", residual
+        self.actions = widths.actions
         self.stacks: dict[str, list[nn.Linear]] = {}
         for name, stack in widths.views(values).items():
             layers = [_linear(weight, bias) for weight, bias in stack]
@@ -117,7 +115,7 @@ class DenseNetwork(Network):
         return self._state(self._through("representation", observations))
 
     def step(self, states: Tensor, actions: Tensor) -> Tensor:
-        hot = functional.one_hot(actions, self._actions).to(states)
+        hot = functional.one_hot(actions, self.actions).to(states)
         y = self._through("dynamics", torch.cat((states, hot), 1))
         return self._state(y + states if self._residual else y)
 
@@ -126,4 +124,7 @@ class DenseNetwork(Network):
 
     def predict(self, states: Tensor) -> tuple[Tensor, Tensor]:
         features = self._through("trunk", states, active_end=True)
-        return self._through("policy", features), self._through("value", features)
+        policy = self._through("policy", features)
+        if not self.stacks["value"]:
+            return policy, policy[:, :0]
+        return policy, self._through("value", features)

@@ -127,11 +127,13 @@ class Replay:
         self._tree.set(np.array([old]), np.array([share]))
 
     def prioritise(self, starts: Places, errors: Floats) -> None:
-        """Renews the priorities of places by how far off they were."""
+        """Renews the priorities of places by how far off they were; NaN: they stay."""
         if self._exponent == 0:
             return
+        known = ~np.isnan(errors)
+        starts, errors = starts[known], errors[known]
         shares = (np.abs(errors.astype(np.float64)) + LEAST_PRIORITY) ** self._exponent
-        self._greatest = max(self._greatest, float(shares.max()))
+        self._greatest = max(self._greatest, float(shares.max(initial=0.0)))
         self._tree.set(starts, shares)
 
     def _share(self, priority: float) -> float:

@@ -24,7 +24,17 @@ def learning_rate(settings: MuZeroSettings, share: float) -> float:
 
 def temperature(settings: MuZeroSettings, share: float) -> float:
     """T of acting in training."""
-    if not isinstance(settings.visit_temp, tuple):
-        return settings.visit_temp
-    reached = [T for start, T in settings.visit_temp if share >= start]
+    return _reached(settings.visit_temp, share)
+
+
+def epsilon(settings: MuZeroSettings, share: float) -> float:
+    """ε of Q-learning in training."""
+    return _reached(settings.epsilon, share) if settings.q_learning else 0.0
+
+
+def _reached(course: float | tuple[tuple[float, float], ...], share: float) -> float:
+    """Where a course over training is; 1 before its beginning."""
+    if not isinstance(course, tuple):
+        return course
+    reached = [number for start, number in course if share >= start]
     return reached[-1] if reached else 1.0

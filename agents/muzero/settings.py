@@ -50,13 +50,22 @@ class MuZeroSettings(OriginalFlags, frozen=True, kw_only=True):
         ),
     ] = "puct"
     num_simulations: Annotated[
-        int, Meta(ge=1, le=2**15, description="nodes added to the tree at each decision")
+        int,
+        Meta(
+            ge=0,
+            le=2**15,
+            description="nodes added to the tree at each decision; 0: no search, the network's "
+            "word is final",
+        ),
     ] = 16
     eval_simulations: Annotated[
-        Annotated[int, Meta(ge=1, le=2**15)] | None,
+        Annotated[int, Meta(ge=0, le=2**15)] | None,
         Meta(description="the same in evaluations; null: as in training"),
     ] = None
-    c1: Annotated[NotNegative, Meta(description="pUCT: weight of exploration")] = 1.25
+    c1: Annotated[
+        NotNegative | None,
+        Meta(description="pUCT: weight of exploration; null: 1.25, with q_learning 0.25"),
+    ] = None
     c2: Annotated[
         Positive, Meta(description="pUCT: visits at which exploration has grown by ln 2")
     ] = 19652.0
@@ -92,6 +101,47 @@ class MuZeroSettings(OriginalFlags, frozen=True, kw_only=True):
             description="of searches; auto: fused for dense networks on the processor, else numba"
         ),
     ] = "auto"
+
+    # -- Q-learning
+    q_learning: Annotated[
+        bool,
+        Meta(
+            description="one head says Q of each action, in place of a policy and a value: a "
+            "search goes by UCB1 over it, and without one the greatest is done"
+        ),
+    ] = False
+    epsilon: Annotated[
+        Share | tuple[tuple[Share, Share], ...],
+        Meta(
+            description="q_learning: share of random actions in training, and a tenth of it in "
+            "evaluation; or [[share of training, ε from then on], ...]"
+        ),
+    ] = 0.01
+    q_dirichlet: Annotated[
+        bool, Meta(description="q_learning with a search: noise at the root, as for pUCT")
+    ] = False
+    value_distribution: Annotated[
+        Literal["two_hot", "c51"],
+        Meta(
+            description="what Q is learned towards: the target's place among the bins of "
+            "value_support; or the target's distribution (C51, Bellemare et al. 2017)"
+        ),
+    ] = "two_hot"
+    c51_atoms: Annotated[int, Meta(ge=2, le=10_001, description="bins of C51")] = 51
+    c51_bounds: Annotated[
+        tuple[float, float], Meta(description="the outermost ones; values are not compressed")
+    ] = (-10.0, 10.0)
+    clip_rewards: Annotated[
+        Positive | None,
+        Meta(description="what is learned from lies within ± this; null: rewards as they are"),
+    ] = None
+    advantage_temperature: Annotated[
+        Positive,
+        Meta(
+            description="without a search and without q_learning: actions are learned by "
+            "exp(advantage / this), in standard deviations"
+        ),
+    ] = 1.0
 
     # -- the network
     network: Annotated[
@@ -301,6 +351,16 @@ class MuZeroSettings(OriginalFlags, frozen=True, kw_only=True):
         """Whether bootstraps are stored as the search says."""
         return self.search_value_targets and not self.no_search_value_targets
 
+    @property
+    def searches(self) -> bool:
+        """Whether a step of the model is ever taken to decide, in training or evaluation."""
+        return self.num_simulations > 0 or (self.eval_simulations or 0) > 0
+
+    @property
+    def learns_from_actions(self) -> bool:
+        """Whether what is learned of acting is what was done, not what a search advised."""
+        return self.q_learning or self.num_simulations == 0
+
     @classmethod
     def group_size(cls, device: str) -> int:
         """One: it has a batch of environments already."""
@@ -333,5 +393,28 @@ class MuZeroSettings(OriginalFlags, frozen=True, kw_only=True):
             ("input_priorities", "prioritized"),
             lambda input_priorities, prioritized: prioritized or not input_priorities,
             "input_priorities needs prioritized",
+        ),
+        Rule(
+            ("input_priorities", "num_simulations"),
+            lambda input_priorities, num_simulations: num_simulations > 0 or not input_priorities,
+            "input_priorities needs a search: num_simulations > 0",
+        ),
+        Rule(
+            ("q_learning", "value_loss_weight"),
+            lambda q_learning, value_loss_weight: value_loss_weight > 0 or not q_learning,
+            "q_learning needs value_loss_weight > 0: it is the weight of Q's loss",
+        ),
+        Rule(
+            ("value_distribution", "q_learning", "local_target_net"),
+            lambda value_distribution, q_learning, local_target_net: (
+                value_distribution != "c51" or (q_learning and local_target_net)
+            ),
+            'value_distribution "c51" needs q_learning and local_target_net: it learns '
+            "distributions of Q, and stored values are numbers",
+        ),
+        Rule(
+            ("c51_bounds",),
+            lambda c51_bounds: c51_bounds[0] < c51_bounds[1],
+            "c51_bounds: the first one below the second",
         ),
     )

@@ -8,4 +8,7 @@ from agents.search.scalars import Support
 
 def supports(settings: MuZeroSettings) -> tuple[Support, Support]:
     """Of values, and of rewards."""
-    return Support.symmetric(settings.value_support), Support.symmetric(settings.reward_support)
+    values = Support.symmetric(settings.value_support)
+    if settings.value_distribution == "c51":
+        values = Support(*settings.c51_bounds, settings.c51_atoms, compressed=False)
+    return values, Support.symmetric(settings.reward_support)

@@ -15,6 +15,7 @@ from agents.muzero.self_supervision.building import augmentation_of, self_superv
 from agents.muzero.settings import MuZeroSettings
 from agents.muzero.supports import supports
 from agents.muzero.torch_learner import TorchLearner
+from agents.muzero.torch_q_learner import QLearner
 from agents.muzero.value_prefix import ValuePrefix
 
 
@@ -62,6 +63,7 @@ def picture_network(
         reward_bins=rewards.bins,
         value_prefix=settings.value_prefix,
         value_bins=values.bins,
+        q_values=settings.q_learning,
         normalization=normalization,
     )
     begin(network, rng)
@@ -86,8 +88,9 @@ def build_torch_learner(
         tensor = torch.from_numpy(np.ascontiguousarray(rows)).to(device)
         return tensor if shape is None else tensor.view(len(rows), *shape)
 
+    learner = QLearner if settings.q_learning else TorchLearner
     ssl = self_supervision_of(settings, network, observations, rng)
-    return TorchLearner(
+    return learner(
         settings,
         network.to(device),
         read,

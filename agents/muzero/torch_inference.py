@@ -20,14 +20,16 @@ from agents.search.scalars import Support
 Floats = NDArray[np.float32]
 Reader = Callable[[Floats], Tensor]
 """From rows [N, inputs] to what a network reads, on its device."""
+Predictor = Callable[[Tensor], tuple[Tensor, Tensor]]
+"""From latent states to logits [B, A], or Q, and scalar values [B]."""
 
 
 class TorchModel:
     """A model whose states are numbered in the order in which they are reached."""
 
-    def __init__(self, network: Network, values: Support, rewards: Support) -> None:
+    def __init__(self, network: Network, predict: Predictor, rewards: Support) -> None:
         self._network = network
-        self._values, self._rewards = values, rewards
+        self._predict, self._rewards = predict, rewards
         self._states = torch.zeros(0)
         self._used = 0
 
@@ -44,11 +46,10 @@ class TorchModel:
         states = self._network.step(
             self._states[before], torch.from_numpy(actions.copy()).to(device)
         )
-        logits, values = self._network.predict(states)
+        logits, values = self._predict(states)
         rewards = self._led(before, states)
-        scalars = (rewards, decode(values.float(), self._values))
         # one copy to the processor
-        packed = torch.cat((torch.stack(scalars, 1), logits.float()), 1).cpu().numpy()
+        packed = torch.cat((torch.stack((rewards, values), 1), logits), 1).cpu().numpy()
         return Steps(self._numbered(states), packed[:, 0], packed[:, 2:], packed[:, 1])
 
     def _led(self, before: Tensor, states: Tensor) -> Tensor:
@@ -103,7 +104,7 @@ class TorchInference:
         self.network = network
         self._read, self._support = read, values
         kind = TorchModel if network.prefix is None else PrefixModel
-        self._states = kind(network, values, rewards)
+        self._states = kind(network, self._predict, rewards)
         self.model: Model = self._states
 
     def refresh(self) -> None:
@@ -117,13 +118,16 @@ class TorchInference:
     def _seen(self, observations: Floats) -> tuple[Tensor, Floats]:
         """Latent states, and [N, 1 + A] values and logits, of observations."""
         states = self.network.represent(self._read(observations))
-        logits, values = self.network.predict(states)
-        scalars = decode(values.float(), self._support)
-        packed: Floats = torch.cat((scalars[:, None], logits.float()), 1).cpu().numpy()
+        logits, values = self._predict(states)
+        packed: Floats = torch.cat((values[:, None], logits), 1).cpu().numpy()
         return states, packed
 
     @torch.inference_mode()
-    def values(self, observations: Floats) -> Floats:
-        _, values = self.network.predict(self.network.represent(self._read(observations)))
-        scalars: Floats = decode(values.float(), self._support).cpu().numpy()
+    def values(self, observations: Floats, legal: NDArray[np.bool_] | None = None) -> Floats:
+        _, values = self._predict(self.network.represent(self._read(observations)))
+        scalars: Floats = values.cpu().numpy()
         return scalars
+
+    def _predict(self, states: Tensor) -> tuple[Tensor, Tensor]:
+        logits, values = self.network.predict(states)
+        return logits.float(), decode(values.float(), self._support)

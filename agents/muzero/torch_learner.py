@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 import torch
@@ -66,10 +66,14 @@ class TorchLearner:
 
     def _inference(self, network: Network) -> TorchInference:
         both = (self._values_of, self._rewards_of)
-        on_processor = self._device.type == "cpu"
-        if isinstance(network, DenseNetwork) and network.prefix is None and on_processor:
+        if self._is_mirrored(network):
             return MirroredInference(self.settings, network, self._read, *both)
         return TorchInference(network, self._read, *both)
+
+    def _is_mirrored(self, network: Network) -> TypeGuard[DenseNetwork]:
+        """Whether searches may have a copy of it that needs no torch."""
+        dense = isinstance(network, DenseNetwork) and network.prefix is None
+        return dense and self._device.type == "cpu"
 
     def update(self, observations: Floats, batch: Batch, values: Floats, rate: float) -> Learnt:
         self._network.train()
@@ -101,25 +105,8 @@ class TorchLearner:
             entering = scaled_gradient(states[-1], settings.grad_scale_factor)
             states.append(network.step(entering, actions[:, k]))
         every = torch.cat(states)
-        logits, value_logits = network.predict(every)
-
         scales = self._scales * self._to(batch.weights) / B
-        log_p = logits.float().log_softmax(-1)
-        policies = self._to(batch.policies.transpose(1, 0, 2)).reshape(len(every), -1)
-        entropy = -(log_p.exp() * log_p).sum(-1)
-        wanted = (scales * self._to(targets.policy_mask.T)).reshape(-1)
-        policy_loss = (-(policies * log_p).sum(-1) * wanted).sum()
-
-        value_targets = self._to(values.T)
-        wanted_values = (scales * self._to(targets.value_mask.T)).reshape(-1)
-        value_loss = _cross_entropy(value_logits, value_targets, wanted_values, self._values_of)
-        losses = {"policy_loss": policy_loss, "value_loss": value_loss}
-        loss = (
-            settings.policy_loss_weight * policy_loss
-            + settings.value_loss_weight * value_loss
-            - settings.entropy_loss_weight * (entropy * wanted).sum()
-        )
-        losses["policy_entropy"] = entropy[:B].mean()
+        loss, errors, losses = self._head_losses(every, batch, values, scales)
         if settings.jumps:
             led = (scales * self._to(targets.reward_mask.T))[1:].reshape(-1)
             rewards = self._to(targets.rewards.T)[1:]
@@ -137,9 +124,38 @@ class TorchLearner:
             )
             losses["ssl_loss"] = self._ssl(network, unrolled)
             loss = loss + settings.ssl_weight * losses["ssl_loss"]
+        return loss, errors, {name: one.detach() for name, one in losses.items()}
+
+    def _head_losses(
+        self, every: Tensor, batch: Batch, values: Floats, scales: Tensor
+    ) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
+        """What the heads that decide are off, in states [(K + 1) B, ...]: as of `_loss`.
+
+        Args:
+            scales: [K + 1, B].
+        """
+        settings, targets = self.settings, batch.targets
+        B = len(batch.starts)
+        logits, value_logits = self._network.predict(every)
+        log_p = logits.float().log_softmax(-1)
+        policies = self._to(batch.policies.transpose(1, 0, 2)).reshape(len(every), -1)
+        entropy = -(log_p.exp() * log_p).sum(-1)
+        wanted = (scales * self._to(targets.policy_mask.T)).reshape(-1)
+        policy_loss = (-(policies * log_p).sum(-1) * wanted).sum()
+
+        value_targets = self._to(values.T)
+        wanted_values = (scales * self._to(targets.value_mask.T)).reshape(-1)
+        value_loss = _cross_entropy(value_logits, value_targets, wanted_values, self._values_of)
+        losses = {"policy_loss": policy_loss, "value_loss": value_loss}
+        loss = (
+            settings.policy_loss_weight * policy_loss
+            + settings.value_loss_weight * value_loss
+            - settings.entropy_loss_weight * (entropy * wanted).sum()
+        )
+        losses["policy_entropy"] = entropy[:B].mean()
         with torch.no_grad():
             errors = decode(value_logits[:B].float(), self._values_of) - value_targets[0]
-        return loss, errors, {name: one.detach() for name, one in losses.items()}
+        return loss, errors, losses
 
     def _augmented(self, observations: Tensor) -> Tensor:
         return observations if self._augmentation is None else self._augmentation(observations)

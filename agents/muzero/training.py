@@ -8,12 +8,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from agents.muzero import advantages
 from agents.muzero.decisions import Advice, Decisions
-from agents.muzero.interfaces import Learner
+from agents.muzero.interfaces import Distributional, Learner
 from agents.muzero.observations import Observations
+from agents.muzero.q_targets import project
 from agents.muzero.replay import Batch, Field, Replay
 from agents.muzero.schedules import learning_rate
 from agents.muzero.settings import MuZeroSettings
+from agents.muzero.supports import supports
 from agents.muzero.targets import LAST
 
 Floats = NDArray[np.float32]
@@ -74,6 +77,9 @@ class Training:
     def add(self, slot: int, advice: Advice, kind: int, reward: float) -> None:
         """A step of an environment, as decided in a round."""
         searched = advice.values[slot], advice.network_values[slot]
+        most = self.settings.clip_rewards
+        if most is not None:
+            reward = min(max(reward, -most), most)
         self.replay.add(
             slot,
             float(searched[0] - searched[1]) if self.settings.input_priorities else None,
@@ -89,7 +95,8 @@ class Training:
 
     def add_last(self, slot: int, stored: NDArray[Any], legal: NDArray[np.bool_] | None) -> None:
         """What was seen last [1, width] of an episode that was cut, and what was allowed there."""
-        value = self.learner.online.values(self._observations.read(stored))[0]
+        read = self._observations.read(stored)
+        value = self.learner.online.values(read, None if legal is None else legal[None])[0]
         self.replay.add(
             slot,
             kinds=LAST,
@@ -122,7 +129,10 @@ class Training:
         rows = batch.targets.rows.T if learner.reads_all else batch.starts[None]
         seen = self._observations.read(self.replay.rows("observations", rows))
         rate = learning_rate(settings, learner.updates / self._last_update)
-        learnt = learner.update(seen, batch, self._values(batch), rate)
+        values = self._values(batch)
+        if settings.learns_from_actions and not settings.q_learning:
+            batch = self._weighed(batch, values)
+        learnt = learner.update(seen, batch, values, rate)
         self.replay.prioritise(batch.starts, learnt.errors)
         self._losses = learnt.losses
         if learner.updates % settings.target_update_interval == 0:
@@ -130,16 +140,42 @@ class Training:
         self.updates_here += 1
 
     def _values(self, batch: Batch) -> Floats:
-        """The value targets [B, K + 1]."""
+        """The value targets [B, K + 1], or [B, K + 1, bins], their distributions."""
         targets = batch.targets
-        if self.settings.local_target_net:
-            stored = self.replay.rows("observations", targets.bootstraps.reshape(-1))
-            ahead = self.learner.target.values(self._observations.read(stored))
-            ahead = ahead.reshape(targets.bootstraps.shape)
-        else:
-            ahead = self.replay.rows("values", targets.bootstraps)
-        values: Floats = targets.sums + targets.factors * ahead
+        if self.settings.value_distribution == "c51":
+            return self._distributions(batch)
+        values: Floats = targets.sums + targets.factors * self._worth(targets.bootstraps)
         return values
+
+    def _worth(self, places: NDArray[np.int64]) -> Floats:
+        """What states at places of the replay bootstrap with: by the target network, or stored."""
+        if not self.settings.local_target_net:
+            stored: Floats = self.replay.rows("values", places)
+            return stored
+        rows = places.reshape(-1)
+        read = self._observations.read(self.replay.rows("observations", rows))
+        legal = self.replay.rows("legal", rows) if self.settings.q_learning else None
+        return self.learner.target.values(read, legal).reshape(places.shape)
+
+    def _distributions(self, batch: Batch) -> Floats:
+        targets, target = batch.targets, self.learner.target
+        assert isinstance(target, Distributional)
+        rows = targets.bootstraps.reshape(-1)
+        read = self._observations.read(self.replay.rows("observations", rows))
+        ahead = target.distributions(read, self.replay.rows("legal", rows))
+        sums, factors = targets.sums.reshape(-1), targets.factors.reshape(-1)
+        projected = project(sums, factors, ahead, supports(self.settings)[0])
+        return projected.reshape(*targets.rows.shape, -1)
+
+    def _weighed(self, batch: Batch, values: Floats) -> Batch:
+        """A batch whose actions count by how they went."""
+        counts = advantages.weights(
+            values,
+            self._worth(batch.targets.rows),
+            batch.targets.policy_mask,
+            self.settings.advantage_temperature,
+        )
+        return batch._replace(policies=batch.policies * counts[..., None])
 
     def reanalyse(self, size: int) -> None:
         """Searches stored positions again, with the target network, and keeps what it finds."""
@@ -151,7 +187,8 @@ class Training:
             self.learner.target, read, None if legal.all() else legal, self._rng
         )
         values = found.values if self.settings.stores_searched_values else network_values
-        self.replay.write("policies", places, found.policy)
+        if not self.settings.learns_from_actions:
+            self.replay.write("policies", places, found.policy)
         self.replay.write("values", places, values)
 
     def metrics(self) -> dict[str, float]:

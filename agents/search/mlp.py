@@ -217,7 +217,7 @@ class MLPModel:
         elif self.activation == "elu":
             y = np.where(y > 0, y, np.expm1(np.minimum(y, 0)))
         else:
-            y = y / (1 + np.exp(-y))
+            y = y / (1 + np.exp(-np.maximum(y, -80)))  # which is 0 there, without an overflow
         return y
 
     def _transformed(self, y: NDArray[Any]) -> NDArray[Any]:

@@ -75,13 +75,20 @@ def draw_noise(
     return Noise(dirichlet, gumbel, ties)
 
 
-def sample_actions(visits: Integers, temperature: float, rng: np.random.Generator) -> Integers:
-    """Actions [B] with probabilities ∝ n^(1 / temperature); the most visited one at 0."""
+def sample_actions(
+    visits: Integers | Floats, temperature: float, rng: np.random.Generator
+) -> Integers:
+    """Actions [B] with probabilities ∝ n^(1 / temperature); the most visited one at 0.
+
+    Args:
+        visits: [B, A] n, or probabilities.
+    """
     action: Integers
     if temperature == 0:
         action = visits.argmax(axis=1)
         return action
-    share = (visits / np.maximum(visits.max(axis=1, keepdims=True), 1)) ** (1 / temperature)
+    most = visits.max(axis=1, keepdims=True)
+    share = (visits / np.where(most > 0, most, 1)) ** (1 / temperature)
     below = share.cumsum(axis=1)
     u = rng.random((len(visits), 1)) * below[:, -1:]
     action = (below <= u).sum(axis=1).clip(max=visits.shape[1] - 1)

@@ -47,3 +47,10 @@ def test_a_pole_is_held_up_for_good(index: int) -> None:
         "CartPole-v1-20k", "MuZero_cartpole", index, eval_interval_timesteps=20_000
     )
     assert returns[-1] >= 475
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("index", range(6))
+def test_every_mode_of_q_learning_holds_a_pole_up(index: int) -> None:
+    returns = evaluations("CartPole-v1-40k", "MuZero_q", index)
+    assert returns[-1] >= 195

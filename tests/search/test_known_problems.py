@@ -44,6 +44,25 @@ def test_deep_search_finds_the_values_of_value_iteration_itself() -> None:
     np.testing.assert_allclose(result.values, q.max(axis=1), atol=1e-3)
 
 
+@pytest.mark.parametrize(("simulations", "c1"), [(0, 0.25), (4, 0.25), (16, 1e-3)])
+def test_learning_q_from_searches_of_it_is_value_iteration_and_a_deep_one(
+    simulations: int, c1: float
+) -> None:
+    """Q(s, a) <- r + γ V(s'), V being what the search says, ends in Q*; sooner with a search."""
+    discount = 0.8
+    model = TableModel(FOLLOWING, REWARDS)
+    best = model.optimal(discount)
+    settings = SearchSettings(kind="q_ucb", simulations=simulations, discount=discount, c1=c1)
+    search = Search(settings, 2, 3)
+    for _ in range(18 if simulations else 60):
+        result = search.run(*model.root(0, 1, 2), model)
+        model.logits = model.rewards + discount * result.values[model.following]
+    np.testing.assert_allclose(model.logits, best, atol=1e-3)
+    result = search.run(*model.root(0, 1, 2), model)
+    np.testing.assert_allclose(result.values, best.max(axis=1), atol=1e-3)
+    np.testing.assert_array_equal(result.action, best.argmax(axis=1))
+
+
 def test_gumbel_search_improves_a_uniform_policy() -> None:
     discount = 0.8
     q = TableModel(FOLLOWING, REWARDS).optimal(discount)
