@@ -117,7 +117,7 @@ class ConvolutionalNetwork(Network):
     Args:
         picture: (height, width, channels); observations are [B, height, width, channels].
         layers: of h.
-        actions: A.
+        actions: A; of a box its dimensions.
         channels: of latent states.
         blocks: of the dynamics.
         film: an action scales and shifts channels (Perez et al. 2018), in place of planes.
@@ -134,6 +134,7 @@ class ConvolutionalNetwork(Network):
         blocks: int,
         film: bool,
         hidden: int,
+        policy_outputs: int,
         reward_bins: int,
         value_bins: int,
         normalization: str,
@@ -152,14 +153,14 @@ class ConvolutionalNetwork(Network):
             *(Block(channels, channels, normalization) for _ in range(blocks))
         )
         self._reward = Head(channels, area, hidden, reward_bins, normalization)
-        self._policy = Head(channels, area, hidden, actions, normalization)
+        self._policy = Head(channels, area, hidden, policy_outputs, normalization)
         self._value = Head(channels, area, hidden, value_bins, normalization)
 
     def represent(self, observations: Tensor) -> Tensor:
         return rescaled(self._representation(observations.permute(0, 3, 1, 2).contiguous()))
 
     def step(self, states: Tensor, actions: Tensor) -> Tensor:
-        hot = functional.one_hot(actions, self._actions).to(states)
+        hot = told(actions, self._actions).to(states)
         if self._film is None:
             planes = hot[:, :, None, None].expand(-1, -1, *states.shape[2:])
             y = self._entering(torch.cat((states, planes), 1))

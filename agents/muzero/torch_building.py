@@ -13,6 +13,7 @@ from agents.muzero.observations import Observations
 from agents.muzero.settings import MuZeroSettings
 from agents.muzero.supports import supports
 from agents.muzero.torch_learner import TorchLearner
+from agents.search.sampling import Sampling
 
 
 def dense_network(settings: MuZeroSettings, widths: Widths, values: Floats) -> Network:
@@ -32,8 +33,10 @@ def picture_network(
     observations: Observations,
     actions: int,
     rng: np.random.Generator,
+    *,
+    outputs: int | None = None,
 ) -> Network:
-    """Of convolutions, "minatar" or "atari"."""
+    """Of convolutions, "minatar" or "atari"; `outputs`: of the policy's head, if not A."""
     assert observations.picture is not None
     normalization = settings.normalization
     if normalization == "auto":
@@ -49,6 +52,7 @@ def picture_network(
         blocks=settings.dynamics_blocks,
         film=settings.film,
         hidden=settings.hidden_dim,
+        policy_outputs=actions if outputs is None else outputs,
         reward_bins=rewards.bins,
         value_bins=values.bins,
         normalization=normalization,
@@ -72,13 +76,18 @@ def begin(network: nn.Module, rng: np.random.Generator) -> None:
 
 
 def build_torch_learner(
-    settings: MuZeroSettings, network: Network, observations: Observations, device: str
+    settings: MuZeroSettings,
+    network: Network,
+    observations: Observations,
+    device: str,
+    *,
+    sampling: Sampling | None = None,
 ) -> TorchLearner:
-    """Its learner, on a device."""
+    """Its learner, on a device; `sampling`: how actions of a box are drawn."""
     shape = None if isinstance(network, DenseNetwork) else observations.picture
 
     def read(rows: Floats) -> Tensor:
         tensor = torch.from_numpy(np.ascontiguousarray(rows)).to(device)
         return tensor if shape is None else tensor.view(len(rows), *shape)
 
-    return TorchLearner(settings, network.to(device), read)
+    return TorchLearner(settings, network.to(device), read, sampling=sampling)

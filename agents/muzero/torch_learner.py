@@ -14,11 +14,13 @@ from agents.base import Diverged
 from agents.muzero.interfaces import Learnt
 from agents.muzero.networks import Network
 from agents.muzero.replay import Batch
+from agents.muzero.sampled.torch_loss import cross_entropy
 from agents.muzero.settings import MuZeroSettings
 from agents.muzero.supports import supports
 from agents.muzero.torch_inference import Reader, TorchInference
 from agents.muzero.torch_optimizer import Vector, optimizer_of
 from agents.muzero.torch_scalars import decode, scaled_gradient, two_hot
+from agents.search.sampling import Sampling
 from agents.search.scalars import Support
 
 Floats = NDArray[np.float32]
@@ -30,10 +32,19 @@ class TorchLearner:
     Args:
         network: on its device.
         read: from rows of observations to what it reads.
+        sampling: how actions of a box are drawn; None: they are not a box.
     """
 
-    def __init__(self, settings: MuZeroSettings, network: Network, read: Reader) -> None:
+    def __init__(
+        self,
+        settings: MuZeroSettings,
+        network: Network,
+        read: Reader,
+        *,
+        sampling: Sampling | None = None,
+    ) -> None:
         self.settings, self._network, self._read = settings, network, read
+        self._sampling = sampling
         self._target = copy.deepcopy(network).requires_grad_(False)
         self._device = next(network.parameters()).device
         self._values_of, self._rewards_of = supports(settings)
@@ -79,11 +90,14 @@ class TorchLearner:
         logits, value_logits = network.predict(every)
 
         scales = self._scales * self._to(batch.weights) / B
-        log_p = logits.float().log_softmax(-1)
         policies = self._to(batch.policies.transpose(1, 0, 2)).reshape(len(every), -1)
-        entropy = -(log_p.exp() * log_p).sum(-1)
+        if self._sampling is None:
+            log_p = logits.float().log_softmax(-1)
+            apart, entropy = -(policies * log_p).sum(-1), -(log_p.exp() * log_p).sum(-1)
+        else:
+            apart, entropy = cross_entropy(logits.float(), policies, self._sampling)
         wanted = (scales * self._to(targets.policy_mask.T)).reshape(-1)
-        policy_loss = (-(policies * log_p).sum(-1) * wanted).sum()
+        policy_loss = (apart * wanted).sum()
 
         value_targets = self._to(values.T)
         wanted_values = (scales * self._to(targets.value_mask.T)).reshape(-1)

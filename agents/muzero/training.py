@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from agents.muzero.actions import Actions
 from agents.muzero.decisions import Advice, Decisions
 from agents.muzero.interfaces import Learner
 from agents.muzero.observations import Observations
@@ -23,7 +24,7 @@ class Training:
     """A learner, its replay, and their timing.
 
     Args:
-        actions: A.
+        actions: what they are.
         discount: γ, negative between two players.
         total_timesteps: after which training is over.
         rng: what is learned from.
@@ -40,7 +41,7 @@ class Training:
         decisions: Decisions,
         observations: Observations,
         *,
-        actions: int,
+        actions: Actions,
         discount: float,
         total_timesteps: int,
         rng: np.random.Generator,
@@ -56,11 +57,10 @@ class Training:
             -(-settings.buffer_size // settings.num_envs),
             {
                 "observations": Field((observations.width,), observations.dtype),
-                "policies": Field((actions,), np.float32),
-                "legal": Field((actions,), np.bool_),
+                **actions.fields,
             },
             unroll=settings.jumps,
-            actions=actions,
+            actions=actions.width,
             discount=discount,
             exponent=settings.priority_exponent if prioritized else 0.0,
             correction=settings.priority_weight if prioritized else 0.0,
