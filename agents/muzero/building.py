@@ -52,9 +52,7 @@ def build_learner(
         network = picture_network(
             settings, kind, observations, actions.width, rng, outputs=actions.outputs
         )
-    return build_torch_learner(
-        settings, network, observations, device, sampling=actions.sampling
-    )
+    return build_torch_learner(settings, network, observations, device, sampling=actions.sampling)
 
 
 def network_kind(settings: MuZeroSettings, observations: Observations) -> str:

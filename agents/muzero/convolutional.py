@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from agents.muzero.networks import Network, rescaled
+from agents.muzero.networks import Network, rescaled, told
 
 #: Channels of the 1 x 1 convolutions before the heads.
 REDUCED = 16

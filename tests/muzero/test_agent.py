@@ -50,6 +50,16 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
             "eval_kwargs": {"opponent": "random"},
         },
     ),
+    "boxes": (
+        {
+            "num_sampled_actions": [5],
+            "broad_samples": [0.4],
+            "prioritized": [True],
+            "reanalyze": [0.5],
+            "value_support": [45],
+        },
+        {"env_name": "Pendulum-v1"},
+    ),
     "pictures": (
         {"num_envs": [2], "hidden_size": [4], "replay_ratio": [0.05]},
         {"env_name": "MinAtar/Breakout-v1"},
@@ -151,8 +161,6 @@ def test_moves_that_are_not_allowed_are_never_made() -> None:
 
 
 def test_what_it_cannot_do_it_says() -> None:
-    with pytest.raises(ConfigError, match="MuZero needs discrete actions"):
-        driver_of(build({"agent_name": "MuZero", "parameters": {}}))
     with pytest.raises(ConfigError, match="pictures of 48 pixels"):
         driver_of(
             build(

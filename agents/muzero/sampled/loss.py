@@ -41,9 +41,7 @@ class SampledPolicyLoss:
             scales: [rows].
         """
         losses, entropies = self._out
-        _cross_entropy(
-            outputs, targets, scales, self._sampling, *self._weights, losses, entropies
-        )
+        _cross_entropy(outputs, targets, scales, self._sampling, *self._weights, losses, entropies)
         return Loss(losses, entropies)
 
 
