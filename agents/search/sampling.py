@@ -69,14 +69,16 @@ class Sampling(NamedTuple):
         if self.density:
             u = np.abs(self.draw(outputs, draws))
             # ln(1 - tanh²u), less 2 ln 2
-            return -0.5 * square + 2 * (u + np.log1p(np.exp(-2 * u))).sum(-1)
+            logs: Array = -0.5 * square + 2 * (u + np.log1p(np.exp(-2 * u))).sum(-1)
+            return logs
         if self.broad == 0:
             return np.zeros_like(square)
         # β / π, β being a mixture of both Gaussians
         share = self.broad / self.samples
         wide = share * self.broad_scale**-self.dimensions
         ratio = 1 - share + wide * np.exp(0.5 * square * (1 - self.broad_scale**-2))
-        return -np.log(ratio)
+        logs = -np.log(ratio)
+        return logs
 
     def _scaled(self, draws: Array) -> Array:
         """c ε."""

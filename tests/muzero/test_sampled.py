@@ -63,13 +63,15 @@ def test_a_policy_over_samples_is_one_row(samples: int, dimensions: int, batch: 
     drawn = rng.normal(size=(batch, samples, dimensions)).astype(np.float32)
     row = packed(shares, drawn)
     assert row.shape == (batch, samples * (1 + dimensions))
-    assert all(map(np.array_equal, unpacked(row, samples), (shares, drawn)))
+    own_shares, own_samples = unpacked(row, samples)
+    assert np.array_equal(own_shares, shares)
+    assert np.array_equal(own_samples, drawn)
 
 
 def test_actions_are_sent_in_the_box() -> None:
     actions = BoxActions(small(), BOX)
     sent = actions.sent(np.array([[-1, -1], [1, 1], [0, 0.5]], np.float32))
-    assert np.array_equal(sent, [[-2, 0], [2, 1], [0, 0.75]])
+    assert np.array_equal(np.stack(sent), [[-2, 0], [2, 1], [0, 0.75]])
     assert all(BOX.contains(action) for action in sent)
     shaped = Box(-3, 5, (2, 2), np.float64)
     assert shaped.contains(BoxActions(small(), shaped).sent(np.full((1, 4), 0.3))[0])
@@ -98,15 +100,13 @@ def test_the_loss_is_that_of_the_textbook_and_so_is_its_gradient(entropy_weight:
     law = torch.distributions.Independent(
         torch.distributions.Normal(MEAN_BOUND * torch.tanh(leaf[:, :D] / MEAN_BOUND), std), 1
     )
-    apart = -(shares * law.log_prob(samples.transpose(0, 1)).T).sum(1)
-    entropy = law.entropy()
+    log_p: Tensor = law.log_prob(samples.transpose(0, 1))  # type: ignore[no-untyped-call]
+    apart: Tensor = -(shares * log_p.T).sum(1)
+    entropy: Tensor = law.entropy()  # type: ignore[no-untyped-call]
 
     def gradient(apart: Tensor, entropy: Tensor) -> Tensor:
-        leaf.grad = None
-        loss = weight * apart - entropy_weight * entropy
-        (loss * torch.from_numpy(scales)).sum().backward()  # type: ignore[no-untyped-call]
-        assert leaf.grad is not None
-        return leaf.grad
+        loss = (weight * apart - entropy_weight * entropy) * torch.from_numpy(scales)
+        return torch.autograd.grad(loss.sum(), leaf)[0]
 
     textbook = gradient(apart, entropy).numpy().copy()
     in_torch = cross_entropy(leaf, torch.from_numpy(targets), SAMPLING)

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from agents.search.mlp import MLPModel
 from agents.search.model import Steps
 from agents.search.sampling import MEAN_BOUND, SampledModel, Sampling
+from agents.search.scalars import Support
 from agents.search.search import Engine, Search, SearchResult, draw_noise
 from agents.search.settings import SearchSettings
 
@@ -92,7 +93,7 @@ def test_engines_agree(
     rules = SearchSettings(kind=kind, simulations=simulations, discount=0.9)
     layers = networks.random_layers(rng, actions=sampling.dimensions, bins=5, dtype=np.float32)
     head = networks.dense(rng, [8, sampling.outputs], np.float32)
-    support = networks.Support(-3.0, 3.0, 5)
+    support = Support(-3.0, 3.0, 5)
     model = MLPModel(
         layers._replace(policy=head),
         sampling.dimensions,

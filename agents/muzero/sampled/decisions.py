@@ -75,7 +75,8 @@ class SampledDecisions(Decisions):
         explore: bool = True,
     ) -> tuple[SearchResult, Floats]:
         result, samples, values = self._over_samples(network, observations, rng, explore=explore)
-        return result._replace(policy=packed(result.policy, samples)), values
+        policies = packed(result.policy, samples).astype(np.float64)
+        return result._replace(policy=policies), values
 
     def _over_samples(
         self,

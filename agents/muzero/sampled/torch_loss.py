@@ -21,7 +21,7 @@ def cross_entropy(outputs: Tensor, policies: Tensor, sampling: Sampling) -> tupl
     K, D = sampling.samples, sampling.dimensions
     mean = MEAN_BOUND * torch.tanh(outputs[:, :D] / MEAN_BOUND)
     std = sampling.low + (sampling.high - sampling.low) * outputs[:, D:].sigmoid()
-    shares, samples = policies[:, :K], policies[:, K:].unflatten(1, (K, D))
+    shares, samples = policies[:, :K], policies[:, K:].reshape(-1, K, D)
     spread = std[:, None].expand_as(samples).square()
     apart = functional.gaussian_nll_loss(
         mean[:, None].expand_as(samples), samples, spread, full=True, eps=0, reduction="none"
