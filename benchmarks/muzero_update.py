@@ -137,7 +137,7 @@ def main(seconds: float, repeats: int) -> None:
     widths = widths_of(settings, INPUTS, ACTIONS)
     values = initial(widths, np.random.default_rng(0))
     batch = some_batch(settings, np.random.default_rng(1))
-    networks = [dense_network(settings, widths, values) for _ in range(2)]
+    networks = [dense_network(settings, widths, values, np.random.default_rng(0)) for _ in range(2)]
     learners: dict[str, Plain | TorchLearner | DenseLearner] = {
         "plain, in torch": Plain(settings, networks[0]),
         "in torch, heads on all steps at once": TorchLearner(

@@ -12,10 +12,12 @@ from numpy.typing import NDArray
 
 from agents.base import EnvironmentMaker, Episode, Transition
 from agents.fleet import Fleet
+from agents.muzero.actions import actions_of
 from agents.muzero.building import build_learner
 from agents.muzero.checks import check_spaces, check_support, warn_of_untrained_heads
 from agents.muzero.decisions import Advice, Decisions
 from agents.muzero.observations import Observations
+from agents.muzero.sampled.decisions import SampledDecisions
 from agents.muzero.schedules import epsilon, temperature
 from agents.muzero.settings import MuZeroSettings
 from agents.muzero.targets import CUT, STEP, TERMINAL
@@ -52,7 +54,7 @@ class MuZero:
         warn_of_untrained_heads(settings)
         self.settings, self.device = settings, device
         self._observations = Observations(observation_space, settings.image_channels)
-        self._first_action, actions = int(space.start), int(space.n)
+        self._actions = actions = actions_of(settings, space)
         self._total = total_timesteps
         weights, self._acting, learning = rng.spawn(3)
         self.fleet = Fleet(
@@ -69,7 +71,12 @@ class MuZero:
             device,
             max(settings.num_envs, settings.num_reanalyze_envs, MOST),
         )
-        self._decisions = Decisions(settings, actions, discount, two_player=two_player)
+        if actions.sampling is None:
+            self._decisions = Decisions(settings, actions.width, discount, two_player=two_player)
+        else:
+            self._decisions = SampledDecisions(
+                settings, actions.sampling, discount, two_player=two_player
+            )
         self.training = Training(
             settings,
             learner,
@@ -124,7 +131,7 @@ class MuZero:
             self._acting,
             epsilon(self.settings, share),
         )
-        fleet.choose((advice.actions + self._first_action).tolist())
+        fleet.choose(self._actions.sent(advice.actions))
 
     def _keep(self, slot: int, step: Transition) -> None:
         """Puts a step into the replay, and what was seen last of an episode that was cut."""
@@ -150,7 +157,7 @@ class MuZero:
         legal: NDArray[np.bool_] | None,
     ) -> Sequence[Any]:
         """See `agents.base.Driver`."""
-        chosen: list[int] = []
+        chosen: list[Any] = []
         for first in range(0, len(observations), MOST):
             part = slice(first, first + MOST)
             read = self._observations.read(self._observations.stored(observations[part]))
@@ -161,7 +168,7 @@ class MuZero:
                 self._evaluation_rng,
                 epsilon(self.settings, self.fleet.timestep / self._total) / 10,
             )
-            chosen += (actions + self._first_action).tolist()
+            chosen += self._actions.sent(actions)
         return chosen
 
     # -- leaving and coming back

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from agents.base import AgentRefused
+from agents.muzero.actions import Actions
 from agents.muzero.dense import Widths, initial
 from agents.muzero.dense_learner import DenseLearner
 from agents.muzero.interfaces import Learner
@@ -19,7 +20,7 @@ LEAST_SIDE = {"minatar": 5, "atari": 48}
 def build_learner(
     settings: MuZeroSettings,
     observations: Observations,
-    actions: int,
+    actions: Actions,
     rng: np.random.Generator,
     device: str,
     capacity: int,
@@ -27,7 +28,7 @@ def build_learner(
     """A new network and what makes it learn.
 
     Args:
-        actions: A.
+        actions: what they are.
         rng: its first parameters.
         capacity: the most observations that are acted on at once.
 
@@ -36,7 +37,7 @@ def build_learner(
     """
     kind = network_kind(settings, observations)
     if kind == "mlp":
-        widths = widths_of(settings, observations.width, actions)
+        widths = widths_of(settings, observations.width, actions.width, actions.outputs)
         values = initial(widths, rng)
         if settings.augmentation:
             raise AgentRefused(
@@ -47,15 +48,21 @@ def build_learner(
             settings.value_prefix or settings.q_learning
         )
         if device == "cpu" and compiled:
-            return DenseLearner(settings, widths, values, capacity=capacity)
+            return DenseLearner(
+                settings, widths, values, capacity=capacity, sampling=actions.sampling
+            )
     # what needs no torch does not import it
     from agents.muzero.torch_building import build_torch_learner, dense_network, picture_network
 
     if kind == "mlp":
         network = dense_network(settings, widths, values, rng)
     else:
-        network = picture_network(settings, kind, observations, actions, rng)
-    return build_torch_learner(settings, network, observations, device, rng)
+        network = picture_network(
+            settings, kind, observations, actions.width, rng, outputs=actions.outputs
+        )
+    return build_torch_learner(
+        settings, network, observations, device, rng, sampling=actions.sampling
+    )
 
 
 def network_kind(settings: MuZeroSettings, observations: Observations) -> str:
@@ -78,8 +85,10 @@ def network_kind(settings: MuZeroSettings, observations: Observations) -> str:
     return settings.network
 
 
-def widths_of(settings: MuZeroSettings, inputs: int, actions: int) -> Widths:
-    """Of a network of dense layers."""
+def widths_of(
+    settings: MuZeroSettings, inputs: int, actions: int, outputs: int | None = None
+) -> Widths:
+    """Of a network of dense layers; `outputs`: of the policy's head, if these are not A."""
     H, hidden = settings.hidden_size or 64, settings.hidden_dim
     values, rewards = supports(settings)
     q = settings.q_learning
@@ -88,6 +97,6 @@ def widths_of(settings: MuZeroSettings, inputs: int, actions: int) -> Widths:
         dynamics=(H + actions, hidden, H),
         reward=(H,) if settings.value_prefix else (H, rewards.bins),
         trunk=(H, hidden),
-        policy=(hidden, actions * values.bins if q else actions),
+        policy=(hidden, actions * values.bins if q else actions if outputs is None else outputs),
         value=(hidden,) if q else (hidden, values.bins),
     )

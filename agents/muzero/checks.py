@@ -6,6 +6,7 @@ import warnings
 from typing import TYPE_CHECKING, Any
 
 import gymnasium
+import numpy as np
 
 from agents.base import AgentRefused
 from agents.muzero.settings import MuZeroSettings
@@ -19,14 +20,27 @@ def check_spaces(
     settings: MuZeroSettings,
     observation_space: gymnasium.Space[Any],
     action_space: gymnasium.Space[Any],
-) -> gymnasium.spaces.Discrete:
+) -> gymnasium.spaces.Discrete | gymnasium.spaces.Box:
     """The action space.
 
     Raises:
-        AgentRefused: actions are not discrete, or pictures not what the settings say.
+        AgentRefused: actions are neither discrete nor a box with bounds, or pictures not what the
+            settings say.
     """
-    if not isinstance(action_space, gymnasium.spaces.Discrete):
-        raise AgentRefused(f"MuZero needs discrete actions, not {action_space}")
+    if not isinstance(action_space, gymnasium.spaces.Discrete | gymnasium.spaces.Box):
+        raise AgentRefused(f"MuZero needs discrete actions or a box of them, not {action_space}")
+    if isinstance(action_space, gymnasium.spaces.Box):
+        bounds = np.isfinite(action_space.low) & np.isfinite(action_space.high)
+        if not bounds.all():
+            raise AgentRefused(
+                f"MuZero needs a box of actions with finite bounds, not {action_space}: it draws "
+                "actions between them"
+            )
+        if settings.q_learning or settings.num_simulations == 0:
+            raise AgentRefused(
+                f"MuZero with {'q_learning' if settings.q_learning else 'num_simulations 0'} needs "
+                f"discrete actions, not {action_space}: a box is searched over samples of a policy"
+            )
     shape = observation_space.shape or ()
     stacked = len(shape) if len(shape) in (3, 4) else 0
     if settings.grayscale is not None and stacked != (3 if settings.grayscale else 4):

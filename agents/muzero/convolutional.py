@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from agents.muzero.networks import Network, rescaled
+from agents.muzero.networks import Network, rescaled, told
 from agents.muzero.value_prefix import ValuePrefix
 
 #: Channels of the 1 x 1 convolutions before the heads.
@@ -128,7 +128,7 @@ class ConvolutionalNetwork(Network):
     Args:
         picture: (height, width, channels); observations are [B, height, width, channels].
         layers: of h.
-        actions: A.
+        actions: A; of a box its dimensions.
         channels: of latent states.
         blocks: of the dynamics.
         value_prefix: whether sums of rewards are said in place of rewards.
@@ -146,6 +146,7 @@ class ConvolutionalNetwork(Network):
         blocks: int,
         film: bool,
         hidden: int,
+        policy_outputs: int,
         reward_bins: int,
         value_prefix: bool,
         value_bins: int,
@@ -171,7 +172,7 @@ class ConvolutionalNetwork(Network):
             self.prefix = ValuePrefix(reduced, REDUCED * area, hidden, reward_bins)
         else:
             self._reward = Head(channels, area, hidden, reward_bins, normalization)
-        outputs = actions * value_bins if q_values else actions
+        outputs = actions * value_bins if q_values else policy_outputs
         self._policy = Head(channels, area, hidden, outputs, normalization)
         self._value: Head | None = None
         if not q_values:
@@ -181,7 +182,7 @@ class ConvolutionalNetwork(Network):
         return rescaled(self._representation(observations.permute(0, 3, 1, 2).contiguous()))
 
     def step(self, states: Tensor, actions: Tensor) -> Tensor:
-        hot = functional.one_hot(actions, self._actions).to(states)
+        hot = told(actions, self._actions).to(states)
         if self._film is None:
             planes = hot[:, :, None, None].expand(-1, -1, *states.shape[2:])
             y = self._entering(torch.cat((states, planes), 1))

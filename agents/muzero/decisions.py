@@ -23,15 +23,16 @@ class Advice(NamedTuple):
     Attributes:
         stored: [B, width] the observations, as a replay keeps them.
         legal: [B, A] the actions that were allowed; None: all.
-        actions: [B] done, from 0 on.
-        policies: [B, A] to be learned: the search's, or where none advises what is done, one-hot.
+        actions: [B] done, from 0 on; of a box [B, D] in [-1, 1].
+        policies: [B, A] to be learned: the search's, or where none advises what is done, one-hot;
+            of a box see `agents.muzero.sampled.box`.
         values: [B] of the search.
         network_values: [B].
     """
 
     stored: NDArray[Any]
     legal: NDArray[np.bool_] | None
-    actions: NDArray[np.int64]
+    actions: NDArray[Any]
     policies: Floats
     values: Floats
     network_values: Floats
@@ -101,7 +102,7 @@ class Decisions:
         legal: NDArray[np.bool_] | None,
         rng: np.random.Generator,
         epsilon: float = 0.0,
-    ) -> NDArray[np.int64]:
+    ) -> NDArray[Any]:
         """What to do in evaluation."""
         result, _ = self.search(network, observations, legal, rng, explore=False)
         return self._astray(result.action, legal, epsilon, rng) if self._q else result.action
@@ -136,17 +137,17 @@ class Decisions:
             values = np.where(legal, logits, -np.inf).max(axis=1)
         B = len(observations)
         noise = draw_noise(settings, B, self._actions, rng, explore=explore, legal=legal)
-        search = self._search(network, explore, B)
+        search = self._search(explore, B, fused=isinstance(network.model, MLPModel))
         found = search.run(latents, logits, values, network.model, legal=legal, noise=noise)
         return found, values
 
-    def _search(self, network: Inference, explore: bool, batch: int) -> Search:
-        """One with room for a batch."""
+    def _search(self, explore: bool, batch: int, *, fused: bool) -> Search:
+        """One with room for a batch, by the engine `fused` where this can be and is not chosen."""
         key = (explore, 1 << (batch - 1).bit_length())
         search = self._searches.get(key)
         if search is None:
             engine: Engine = "numba" if self._choice == "auto" else self._choice
-            if self._choice == "auto" and isinstance(network.model, MLPModel):
+            if self._choice == "auto" and fused:
                 engine = "fused"
             search = Search(self._settings[explore], self._actions, key[1], engine=engine)
             self._searches[key] = search

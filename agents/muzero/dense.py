@@ -33,7 +33,7 @@ class Widths(NamedTuple):
 
     Attributes:
         representation: from an observation to H.
-        dynamics: from H + A to H.
+        dynamics: from H + A to H; of a box of actions A is its dimensions.
         reward: from H; of one width, H, where a value prefix says it.
         trunk: from H; of one width, H, where there is none.
         policy, value: from the trunk's last width; of Q-values there is no value.

@@ -20,10 +20,17 @@ class DenseInference:
     Args:
         values: [P] the parameters.
         capacity: the most observations at once.
+        continuous: whether actions are a box.
     """
 
     def __init__(
-        self, settings: MuZeroSettings, widths: Widths, values: Floats, *, capacity: int
+        self,
+        settings: MuZeroSettings,
+        widths: Widths,
+        values: Floats,
+        *,
+        capacity: int,
+        continuous: bool = False,
     ) -> None:
         self._layers = layers = widths.views(values)
         values_of, rewards_of = supports(settings)
@@ -44,6 +51,7 @@ class DenseInference:
             activation=settings.activation,
             transform=settings.latent_transform,
             residual=settings.residual,
+            continuous=continuous,
             value_support=values_of,
             reward_support=rewards_of,
         )

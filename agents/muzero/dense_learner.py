@@ -25,9 +25,11 @@ from agents.muzero.interfaces import Learnt
 from agents.muzero.losses import PolicyLoss, ScalarLoss
 from agents.muzero.optimizers import Optimizer
 from agents.muzero.replay import Batch
+from agents.muzero.sampled.loss import SampledPolicyLoss
 from agents.muzero.settings import MuZeroSettings
 from agents.muzero.supports import supports
 from agents.muzero.unroll import Unroll
+from agents.search.sampling import Sampling
 
 Floats = NDArray[np.float32]
 
@@ -38,6 +40,7 @@ class DenseLearner:
     Args:
         values: [P] the first parameters; they are stepped in place.
         capacity: the most observations that are acted on at once.
+        sampling: how actions of a box are drawn; None: they are not a box.
     """
 
     def __init__(
@@ -47,6 +50,7 @@ class DenseLearner:
         values: Floats,
         *,
         capacity: int,
+        sampling: Sampling | None = None,
     ) -> None:
         batch, unroll = settings.batch_size_per_worker, settings.jumps
         self.widths, self.values, self._target_values = widths, values, values.copy()
@@ -65,12 +69,16 @@ class DenseLearner:
         )
         every = (unroll + 1) * batch
         values_of, rewards_of = supports(settings)
-        self._policy_loss = PolicyLoss(
-            every,
-            widths.actions,
-            weight=settings.policy_loss_weight,
-            entropy_weight=settings.entropy_loss_weight,
-        )
+        weight, entropy_weight = settings.policy_loss_weight, settings.entropy_loss_weight
+        self._policy_loss: PolicyLoss | SampledPolicyLoss
+        if sampling is None:
+            self._policy_loss = PolicyLoss(
+                every, widths.actions, weight=weight, entropy_weight=entropy_weight
+            )
+        else:
+            self._policy_loss = SampledPolicyLoss(
+                every, sampling, weight=weight, entropy_weight=entropy_weight
+            )
         self._value_loss = ScalarLoss(values_of, every)
         self._reward_loss = ScalarLoss(rewards_of, unroll * batch)
         self._value_weight = np.float32(settings.value_loss_weight)
@@ -84,9 +92,11 @@ class DenseLearner:
         )
         self.reads_all = bool(self._consistency > 0)
         self.updates = 0
-        self.online = DenseInference(settings, widths, values, capacity=max(every, capacity))
-        self.target = DenseInference(
-            settings, widths, self._target_values, capacity=max(every, capacity)
+        self.online, self.target = (
+            DenseInference(
+                settings, widths, of, capacity=max(every, capacity), continuous=sampling is not None
+            )
+            for of in (values, self._target_values)
         )
 
     def update(self, observations: Floats, batch: Batch, values: Floats, rate: float) -> Learnt:
@@ -97,9 +107,9 @@ class DenseLearner:
         scales = self._scales * (batch.weights / np.float32(B))
         policy_scales = scales * targets.policy_mask.T
         value_scales = scales * targets.value_mask.T
-        A = policies.shape[1]
+        wanted = batch.policies.transpose(1, 0, 2)
         policy = self._policy_loss(
-            policies, batch.policies.transpose(1, 0, 2).reshape(-1, A), policy_scales.reshape(-1)
+            policies, wanted.reshape(-1, wanted.shape[2]), policy_scales.reshape(-1)
         )
         value_targets = values.T.reshape(-1)
         value = self._value_loss(

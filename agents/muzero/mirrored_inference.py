@@ -26,6 +26,8 @@ class MirroredInference(TorchInference):
         read: Reader,
         values: Support,
         rewards: Support,
+        *,
+        continuous: bool = False,
     ) -> None:
         super().__init__(network, read, values, rewards)
         self._stacks = network.stacks
@@ -36,6 +38,7 @@ class MirroredInference(TorchInference):
             transform=settings.latent_transform,
             residual=settings.residual,
             q_values=settings.q_learning,
+            continuous=continuous,
             value_support=values,
             reward_support=rewards,
         )

@@ -34,7 +34,7 @@ class Network(nn.Module):
 
     @abstractmethod
     def step(self, states: Tensor, actions: Tensor) -> Tensor:
-        """What follows on actions [B] in latent states."""
+        """What follows on actions [B], or of a box [B, D], in latent states."""
 
     @abstractmethod
     def rewards(self, states: Tensor) -> Tensor:
@@ -42,8 +42,13 @@ class Network(nn.Module):
 
     @abstractmethod
     def predict(self, states: Tensor) -> tuple[Tensor, Tensor]:
-        """Logits [B, A] of the policy and [B, bins] of the value; of a network of Q [B, A * bins],
-        each action's bins together, and nothing [B, 0]."""
+        """Logits [B, A] of the policy, of a box outputs [B, 2 D], and [B, bins] of the value; of a
+        network of Q [B, A * bins], each action's bins together, and nothing [B, 0]."""
+
+
+def told(actions: Tensor, count: int) -> Tensor:
+    """[B, A] by which the dynamics knows actions: one-hot, or what they are in a box."""
+    return actions if actions.is_floating_point() else functional.one_hot(actions, count)
 
 
 def rescaled(states: Tensor) -> Tensor:
@@ -115,7 +120,7 @@ class DenseNetwork(Network):
         return self._state(self._through("representation", observations))
 
     def step(self, states: Tensor, actions: Tensor) -> Tensor:
-        hot = functional.one_hot(actions, self.actions).to(states)
+        hot = told(actions, self.actions).to(states)
         y = self._through("dynamics", torch.cat((states, hot), 1))
         return self._state(y + states if self._residual else y)
 

@@ -35,14 +35,14 @@ class Batch(NamedTuple):
         starts: [B] places of their first rows.
         weights: [B] that make up for their probabilities, the greatest 1.
         targets: see there.
-        actions: [B, K] done, or any where nothing was.
+        actions: [B, K] done, or any where nothing was; of a box [B, K, D] in [-1, 1].
         policies: [B, K + 1, A] that the search advised; 0 where nothing was.
     """
 
     starts: Places
     weights: Floats
     targets: Targets
-    actions: NDArray[np.int64]
+    actions: NDArray[Any]
     policies: Floats
 
 
@@ -52,9 +52,10 @@ class Replay:
     Args:
         environments: E.
         capacity: T, rows of each.
-        fields: "observations", "policies" ([A]) and whatever else is to be kept beside them.
+        fields: "observations", "policies" ([A]) and whatever else is to be kept beside them, and
+            "actions" where these are not numbers.
         unroll: K.
-        actions: A.
+        actions: A; of a box D.
         discount: γ, negative between two players.
         exponent: of priorities; 0: all rows are equal.
         correction: of the weights that make up for it; 0: all are 1.
@@ -186,9 +187,12 @@ class Replay:
             targets,
         )
         done = targets.policy_mask[:, :-1] > 0
-        actions = rng.integers(self._actions, size=done.shape)
-        flat = arrays["actions"].reshape(-1)
-        np.copyto(actions, flat[targets.rows[:, :-1]], where=done)
+        kept = self.rows("actions", targets.rows[:, :-1])
+        if kept.ndim == 2:
+            actions = np.where(done, kept, rng.integers(self._actions, size=done.shape))
+        else:
+            anything = rng.uniform(-1, 1, kept.shape).astype(np.float32)
+            actions = np.where(done[..., None], kept, anything)
         policies = self.rows("policies", targets.rows)
         policies *= targets.policy_mask[..., None]
         return Batch(starts, self._weights(starts, correction), targets, actions, policies)

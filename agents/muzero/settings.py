@@ -201,6 +201,39 @@ class MuZeroSettings(OriginalFlags, frozen=True, kw_only=True):
         bool,
         Meta(description="rewards are differences of a running sum, said by a recurrent layer"),
     ] = False
+    # -- continuous actions
+    num_sampled_actions: Annotated[
+        int,
+        Meta(
+            ge=2,
+            le=2**12,
+            description="K, actions drawn at each node from the policy there, where they are a box",
+        ),
+    ] = 20
+    sampled_prior: Annotated[
+        Literal["corrected", "density"],
+        Meta(
+            description="of samples in a search: the policy's density by that which they were "
+            "drawn from, or the policy's density"
+        ),
+    ] = "corrected"
+    broad_samples: Annotated[
+        Share, Meta(description="share of the samples that are drawn from a broader Gaussian")
+    ] = 0.0
+    broad_scale: Annotated[
+        float, Meta(ge=1, description="how many times as broad as the policy's that is")
+    ] = 3.0
+    policy_std: Annotated[
+        tuple[Positive, Positive],
+        Meta(description="least and greatest standard deviation of the policy, before squashing"),
+    ] = (0.1, 2.0)
+    evaluated_action: Annotated[
+        Literal["most_visited", "mean"],
+        Meta(
+            description="in evaluation: the sampled action that the search thinks best, or the "
+            "mean of all, each with its share"
+        ),
+    ] = "most_visited"
 
     # -- targets
     jumps: Annotated[
@@ -388,6 +421,11 @@ class MuZeroSettings(OriginalFlags, frozen=True, kw_only=True):
                 ssl != "simsiam" or batch_size_per_worker * jumps != 1
             ),
             'batch_size_per_worker * jumps > 1 for ssl "simsiam", which normalises by the batch',
+        ),
+        Rule(
+            ("policy_std",),
+            lambda policy_std: policy_std[0] <= policy_std[1],
+            "policy_std ascending",
         ),
         Rule(
             ("input_priorities", "prioritized"),

@@ -17,6 +17,7 @@ from agents.muzero.supports import supports
 from agents.muzero.torch_learner import TorchLearner
 from agents.muzero.torch_q_learner import QLearner
 from agents.muzero.value_prefix import ValuePrefix
+from agents.search.sampling import Sampling
 
 
 def dense_network(
@@ -43,8 +44,10 @@ def picture_network(
     observations: Observations,
     actions: int,
     rng: np.random.Generator,
+    *,
+    outputs: int | None = None,
 ) -> Network:
-    """Of convolutions, "minatar" or "atari"."""
+    """Of convolutions, "minatar" or "atari"; `outputs`: of the policy's head, if not A."""
     assert observations.picture is not None
     normalization = settings.normalization
     if normalization == "auto":
@@ -60,6 +63,7 @@ def picture_network(
         blocks=settings.dynamics_blocks,
         film=settings.film,
         hidden=settings.hidden_dim,
+        policy_outputs=actions if outputs is None else outputs,
         reward_bins=rewards.bins,
         value_prefix=settings.value_prefix,
         value_bins=values.bins,
@@ -76,11 +80,14 @@ def build_torch_learner(
     observations: Observations,
     device: str,
     rng: np.random.Generator,
+    *,
+    sampling: Sampling | None = None,
 ) -> TorchLearner:
     """Its learner, on a device.
 
     Args:
         rng: first parameters of what learns beside the network; what is augmented has a child.
+        sampling: how actions of a box are drawn.
     """
     shape = None if isinstance(network, DenseNetwork) else observations.picture
 
@@ -96,4 +103,5 @@ def build_torch_learner(
         read,
         ssl=None if ssl is None else ssl.to(device),
         augmentation=augmentation_of(settings, rng.spawn(1)[0]),
+        sampling=sampling,
     )

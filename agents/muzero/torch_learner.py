@@ -15,6 +15,7 @@ from agents.muzero.interfaces import Learnt
 from agents.muzero.mirrored_inference import MirroredInference
 from agents.muzero.networks import DenseNetwork, Network
 from agents.muzero.replay import Batch
+from agents.muzero.sampled.torch_loss import cross_entropy
 from agents.muzero.self_supervision.augmentation import Augmentation
 from agents.muzero.self_supervision.base import SelfSupervision, Unrolled
 from agents.muzero.settings import MuZeroSettings
@@ -23,6 +24,7 @@ from agents.muzero.torch_inference import Reader, TorchInference
 from agents.muzero.torch_optimizer import Vector, optimizer_of
 from agents.muzero.torch_scalars import decode, scaled_gradient, two_hot
 from agents.muzero.value_prefix import sums
+from agents.search.sampling import Sampling
 from agents.search.scalars import Support
 
 Floats = NDArray[np.float32]
@@ -36,6 +38,7 @@ class TorchLearner:
         read: from rows of observations to what it reads.
         ssl: what else its states are drawn to.
         augmentation: what is done to the pictures of a batch.
+        sampling: how actions of a box are drawn; None: they are not a box.
     """
 
     def __init__(
@@ -46,9 +49,11 @@ class TorchLearner:
         *,
         ssl: SelfSupervision | None = None,
         augmentation: Augmentation | None = None,
+        sampling: Sampling | None = None,
     ) -> None:
         self.settings, self._network, self._read = settings, network, read
         self._ssl, self._augmentation = ssl, augmentation
+        self._sampling = sampling
         self._target = copy.deepcopy(network).requires_grad_(False)
         self._device = next(network.parameters()).device
         self._values_of, self._rewards_of = supports(settings)
@@ -67,7 +72,9 @@ class TorchLearner:
     def _inference(self, network: Network) -> TorchInference:
         both = (self._values_of, self._rewards_of)
         if self._is_mirrored(network):
-            return MirroredInference(self.settings, network, self._read, *both)
+            return MirroredInference(
+                self.settings, network, self._read, *both, continuous=self._sampling is not None
+            )
         return TorchInference(network, self._read, *both)
 
     def _is_mirrored(self, network: Network) -> TypeGuard[DenseNetwork]:
@@ -137,11 +144,14 @@ class TorchLearner:
         settings, targets = self.settings, batch.targets
         B = len(batch.starts)
         logits, value_logits = self._network.predict(every)
-        log_p = logits.float().log_softmax(-1)
         policies = self._to(batch.policies.transpose(1, 0, 2)).reshape(len(every), -1)
-        entropy = -(log_p.exp() * log_p).sum(-1)
+        if self._sampling is None:
+            log_p = logits.float().log_softmax(-1)
+            apart, entropy = -(policies * log_p).sum(-1), -(log_p.exp() * log_p).sum(-1)
+        else:
+            apart, entropy = cross_entropy(logits.float(), policies, self._sampling)
         wanted = (scales * self._to(targets.policy_mask.T)).reshape(-1)
-        policy_loss = (-(policies * log_p).sum(-1) * wanted).sum()
+        policy_loss = (apart * wanted).sum()
 
         value_targets = self._to(values.T)
         wanted_values = (scales * self._to(targets.value_mask.T)).reshape(-1)

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agents.muzero import advantages
+from agents.muzero.actions import Actions
 from agents.muzero.decisions import Advice, Decisions
 from agents.muzero.interfaces import Distributional, Learner
 from agents.muzero.observations import Observations
@@ -26,7 +27,7 @@ class Training:
     """A learner, its replay, and their timing.
 
     Args:
-        actions: A.
+        actions: what they are.
         discount: γ, negative between two players.
         total_timesteps: after which training is over.
         rng: what is learned from.
@@ -43,7 +44,7 @@ class Training:
         decisions: Decisions,
         observations: Observations,
         *,
-        actions: int,
+        actions: Actions,
         discount: float,
         total_timesteps: int,
         rng: np.random.Generator,
@@ -59,11 +60,10 @@ class Training:
             -(-settings.buffer_size // settings.num_envs),
             {
                 "observations": Field((observations.width,), observations.dtype),
-                "policies": Field((actions,), np.float32),
-                "legal": Field((actions,), np.bool_),
+                **actions.fields,
             },
             unroll=settings.jumps,
-            actions=actions,
+            actions=actions.width,
             discount=discount,
             exponent=settings.priority_exponent if prioritized else 0.0,
             correction=settings.priority_weight if prioritized else 0.0,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -64,14 +65,14 @@ class Unroll:
         self._rows = np.arange(batch)
 
     def forward(
-        self, observations: Floats, actions: NDArray[np.int64]
+        self, observations: Floats, actions: NDArray[Any]
     ) -> tuple[Floats, Floats, Floats | None]:
         """Logits of policies [(K + 1) B, A], of values, and of rewards [K B, bins]; they may be
         overwritten. States are in `states` [K + 1, B, H].
 
         Args:
             observations: [B, inputs].
-            actions: [B, K].
+            actions: [B, K], or of a box [B, K, D].
         """
         states, B, H = self.states, self._batch, self._latent
         y = self._representation.forward(observations)
@@ -80,8 +81,11 @@ class Unroll:
             assert self._dynamics is not None
             x = self._dynamics.x[k * B : (k + 1) * B]
             x[:, :H] = states[k]
-            x[:, H:] = 0.0
-            x[self._rows, H + actions[:, k]] = 1.0
+            if actions.ndim == 3:
+                x[:, H:] = actions[:, k]
+            else:
+                x[:, H:] = 0.0
+                x[self._rows, H + actions[:, k]] = 1.0
             y = self._dynamics.forward(None, k)
             if self._residual:
                 y += states[k]

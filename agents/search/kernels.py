@@ -35,6 +35,7 @@ from agents.search.layers import (
     VALUE_COMPRESSED,
     Network,
 )
+from agents.search.sampling import MEAN_BOUND, Sampling
 from agents.search.scalars import EPSILON
 from agents.search.trees import (
     GUMBEL,
@@ -669,13 +670,15 @@ def _step(
     network: Network,
     latent: Any,
     action: int,
+    inputs: Floats,
     following: Any,
     room: Any,
     used: Integers,
     weights: Floats,
     logits: Floats,
 ) -> tuple[float, float]:
-    """Writes the next latent state and its logits [A]; returns reward and value."""
+    """Writes the next latent state and its logits [A]; returns reward and value. An action of a box
+    is `inputs` [D], which is empty where it is a number."""
     parameters, layout = network.parameters, network.layout
     size, q_head = layout[LATENT], layout[Q_HEAD] != 0
     place, at, turn, reward, value = FIRST, 0, 0, 0.0, -np.inf
@@ -695,7 +698,12 @@ def _step(
             if stack == DYNAMICS and layer == 0:
                 count = size
                 row = at + (size + action) * writes
-                y[:] = parameters[row : row + writes]
+                if len(inputs) == 0:
+                    y[:] = parameters[row : row + writes]
+                for d in range(len(inputs)):
+                    row = at + (size + d) * writes
+                    for j in range(writes):
+                        y[j] += inputs[d] * parameters[row + j]
             _dense(x, count, parameters[at:end], parameters[end : end + writes], y, used)
             at = end + writes
             activation = layout[ACTIVATION]
@@ -757,7 +765,7 @@ def search_mlp(
     actions = logits.shape[1]
     improved, outputs = np.empty(actions), np.empty(actions)
     weights = np.empty(max(len(network.value_atoms), len(network.reward_atoms)))
-    used = np.empty(room.shape[1], np.int64)
+    used, inputs = np.empty(room.shape[1], np.int64), np.empty(0)
     rules, widest = trees.rules[0], len(trees.halving) - 1
     for b in range(len(logits)):
         nodes, edges, root, scores = trees.nodes[b], trees.edges[b], trees.roots[b], trees.scores[b]
@@ -779,9 +787,108 @@ def search_mlp(
             )
             n = simulation + 1
             reward, value = _step(
-                network, latents[parent], action, latents[n], room, used, weights, outputs
+                network, latents[parent], action, inputs, latents[n], room, used, weights, outputs
             )
             _grow(nodes, edges, root, rules, n, parent, action, reward, outputs, value)
+        result_values[b], chosen[b] = _finish(
+            edges[0], nodes[0], rules, scores, ties[b, 0], visits[b], q[b], policy[b]
+        )
+
+
+# -- actions of a box: see `agents.search.sampling`
+
+
+@_inner
+def _draw(outputs: Floats, draws: Floats, k: int, sampling: Sampling, u: Floats) -> float:
+    """Sample `k` of a node into `u` [D]; returns Σ z², z = c ε."""
+    D, square = len(u), 0.0
+    scale = sampling.broad_scale if k >= len(draws) - sampling.broad else 1.0
+    for d in range(D):
+        share = 1.0 / (1.0 + math.exp(-outputs[D + d]))
+        std = sampling.low + (sampling.high - sampling.low) * share
+        z = scale * draws[k, d]
+        u[d] = MEAN_BOUND * math.tanh(outputs[d] / MEAN_BOUND) + std * z
+        square += z * z
+    return square
+
+
+@_inner
+def _log_priors(
+    outputs: Floats, draws: Floats, sampling: Sampling, u: Floats, logits: Floats
+) -> None:
+    """Into `logits` [K]."""
+    share = sampling.broad / len(draws)
+    wide = share * sampling.broad_scale ** float(-len(u))
+    narrower = 0.5 * (1.0 - 1.0 / (sampling.broad_scale * sampling.broad_scale))
+    for k in range(len(draws)):
+        logits[k] = 0.0
+        if sampling.density:
+            logits[k] = -0.5 * _draw(outputs, draws, k, sampling, u)
+            for d in range(len(u)):
+                x = abs(u[d])
+                logits[k] += 2.0 * (x + math.log1p(math.exp(-2.0 * x)))
+        elif sampling.broad > 0:
+            square = _draw(outputs, draws, k, sampling, u)
+            logits[k] = -math.log(1.0 - share + wide * math.exp(square * narrower))
+
+
+@_entry
+def search_sampled(
+    trees: Trees,
+    network: Network,
+    sampling: Sampling,
+    draws: Floats,
+    root_latents: Any,
+    root_outputs: Floats,
+    latents: Any,
+    room: Any,
+    logits: Floats,
+    values: Floats,
+    noise: tuple[Floats, Floats, Floats],
+    results: tuple[Integers, Floats, Floats, Floats, Integers],
+) -> None:
+    """`search_mlp` over the K samples of each node.
+
+    Args:
+        draws: [B, N, K, D].
+        root_outputs: [B, 2 D] of the policy's head.
+        logits: [B, K] of the roots; written over.
+    """
+    dirichlet, gumbel, ties = noise
+    visits, q, result_values, policy, chosen = results
+    samples, dimensions = draws.shape[2:]
+    improved, priors, u = np.empty(samples), np.empty(samples), np.empty(dimensions)
+    outputs = np.empty((trees.nodes.shape[1], 2 * dimensions))
+    weights = np.empty(max(len(network.value_atoms), len(network.reward_atoms)))
+    used = np.empty(room.shape[1], np.int64)
+    rules, widest = trees.rules[0], len(trees.halving) - 1
+    for b in range(len(logits)):
+        nodes, edges, root, scores = trees.nodes[b], trees.edges[b], trees.roots[b], trees.scores[b]
+        _begin(
+            nodes, edges, root, rules, scores, widest, logits[b], values[b], dirichlet[b], gumbel[b]
+        )
+        latents[0], outputs[0] = root_latents[b], root_outputs[b]
+        for simulation in range(len(nodes) - 1):
+            parent, action = _select(
+                nodes,
+                edges,
+                root,
+                rules,
+                scores,
+                trees.exploration,
+                trees.halving[root.considered, simulation],
+                ties[b],
+                improved,
+            )
+            n = simulation + 1
+            _draw(outputs[parent], draws[b, parent], action, sampling, u)
+            for d in range(dimensions):
+                u[d] = math.tanh(u[d])
+            reward, value = _step(
+                network, latents[parent], action, u, latents[n], room, used, weights, outputs[n]
+            )
+            _log_priors(outputs[n], draws[b, n], sampling, u, priors)
+            _grow(nodes, edges, root, rules, n, parent, action, reward, priors, value)
         result_values[b], chosen[b] = _finish(
             edges[0], nodes[0], rules, scores, ties[b, 0], visits[b], q[b], policy[b]
         )

@@ -63,6 +63,8 @@ class MLPModel:
             state's features (a constant state becomes 0).
         residual: whether the state before is added to the dynamics' output.
         q_values: the policy head says Q, and there is no value head.
+        continuous: actions are [B, A], of a box, and the policy head has 2 A outputs (see
+            `agents.search.sampling`).
         value_support, reward_support: how distributions read; None: heads of one scalar.
 
     Raises:
@@ -78,12 +80,13 @@ class MLPModel:
         transform: Transform = "min_max",
         residual: bool = False,
         q_values: bool = False,
+        continuous: bool = False,
         value_support: Support | None = None,
         reward_support: Support | None = None,
     ) -> None:
         self.actions = actions
         self.activation, self.transform, self.residual = activation, transform, residual
-        self.q_values = q_values
+        self.q_values, self.continuous = q_values, continuous
         self.value_support, self.reward_support = value_support, reward_support
         shapes = [[np.shape(weight) for weight, _ in stack] for stack in layers]
         self._check(shapes)
@@ -132,11 +135,12 @@ class MLPModel:
         after = trunk[-1][1] if trunk else latent
         value_bins = 1 if self.value_support is None else self.value_support.bins
         reward_bins = 1 if self.reward_support is None else self.reward_support.bins
+        outputs = 2 if self.continuous else value_bins if self.q_values else 1
         ends = [
             ("dynamics", dynamics, latent + self.actions, latent),
             ("reward", reward, latent, reward_bins),
             ("trunk", trunk, latent, after),
-            ("policy", policy, after, self.actions * (value_bins if self.q_values else 1)),
+            ("policy", policy, after, self.actions * outputs),
         ]
         if not self.q_values:
             ends.append(("value", value, after, value_bins))
@@ -176,13 +180,16 @@ class MLPModel:
         outputs = self._through(policy, features)
         return outputs, self._through(value, features) if value else None
 
-    def recurrent(self, latents: NDArray[Any], actions: NDArray[np.int64]) -> Steps:
+    def recurrent(self, latents: NDArray[Any], actions: NDArray[Any]) -> Steps:
         """See `agents.search.model.Model`."""
         dynamics, reward = self._stacks[:2]
         (weight, bias), *others = dynamics
         size = self.latent_size
         y = latents @ weight[:size]
-        y += weight.take(size + actions, axis=0)
+        if self.continuous:
+            y += actions @ weight[size:]
+        else:
+            y += weight.take(size + actions, axis=0)
         y += bias
         if others:
             y = self._through(others, self._activate(y))

@@ -32,6 +32,7 @@ class Model(Protocol):
     device, say, hands out their row numbers.
     """
 
-    def recurrent(self, latents: NDArray[Any], actions: NDArray[np.int64]) -> Steps:
-        """What follows on `actions` [B] in `latents` [B, ...]; both are overwritten later."""
+    def recurrent(self, latents: NDArray[Any], actions: NDArray[Any]) -> Steps:
+        """What follows on `actions` [B] in `latents` [B, ...]; both are overwritten later. Actions
+        of a box are [B, D] in [-1, 1] (see `agents.search.sampling`)."""
         ...

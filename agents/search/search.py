@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from agents.search import plain
 from agents.search.mlp import MLPModel
 from agents.search.model import Model
+from agents.search.sampling import SampledModel
 from agents.search.settings import SearchSettings
 from agents.search.trees import Floats, Integers, new_trees
 
@@ -103,9 +104,10 @@ class Search:
         actions: A.
         capacity: the most roots of a call.
         engine: "numba" runs compiled loops over the trees around the model's calls; "numpy" is
-            the same without a compiler; "fused" compiles trees and an `MLPModel` into one call,
-            which is for small networks and releases Python's lock. Equal random numbers lead all to
-            the same visit counts, as far as rounding in the network decides none.
+            the same without a compiler; "fused" compiles trees and an `MLPModel`, or a
+            `SampledModel` of one, into one call, which is for small networks and releases Python's
+            lock. Equal random numbers lead all to the same visit counts, as far as rounding in the
+            network decides none.
     """
 
     def __init__(
@@ -147,7 +149,7 @@ class Search:
             latents: [B, ...] their latent states, B at most `capacity`.
             logits: [B, A] of the policy there; for "q_ucb", Q.
             values: [B].
-            model: what follows; an `MLPModel` for the engine "fused".
+            model: what follows; an `MLPModel` for the engine "fused", or a `SampledModel` of one.
             legal: [B, A] which actions are; None: all.
             noise: see `draw_noise`.
 
@@ -225,6 +227,9 @@ class Search:
         noise: tuple[Floats, Floats, Floats],
         result: SearchResult,
     ) -> None:
+        sampled = model if isinstance(model, SampledModel) else None
+        if sampled is not None:
+            model, (latents, outputs) = sampled.model, sampled.roots()
         if not isinstance(model, MLPModel):
             raise ValueError(
                 f"the engine fused runs an MLPModel, not {type(model).__name__}: take numba"
@@ -235,17 +240,14 @@ class Search:
         if self._room.shape[1] != model.widest or self._room.dtype != model.dtype:
             self._room = np.zeros((3, model.widest), model.dtype)
         roots = np.ascontiguousarray(latents, model.dtype)
-        self._kernels.search_mlp(
-            self.trees,
-            model.network,
-            roots,
-            self._latents,
-            self._room,
-            logits,
-            values,
-            noise,
-            result,
-        )
+        both = self._latents, self._room, logits, values, noise, result
+        if sampled is None:
+            self._kernels.search_mlp(self.trees, model.network, roots, *both)
+        else:
+            draws = _readable(sampled.draws)
+            self._kernels.search_sampled(
+                self.trees, model.network, sampled.sampling, draws, roots, outputs, *both
+            )
 
 
 def _readable(x: ArrayLike) -> Floats:

@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 import torch
 from batches import small
-from gymnasium.spaces import Box
+from gymnasium.spaces import Box, Discrete
 from numpy.typing import NDArray
 from sweep_runs import build
 
+from agents.muzero.actions import DiscreteActions
 from agents.muzero.agent import MuZero
 from agents.muzero.building import build_learner
 from agents.muzero.decisions import Decisions
@@ -32,7 +33,12 @@ def learner_for(**options: Any) -> QLearner:
     """Of Q whose head does not begin with zeros."""
     settings = small(q_learning=True, **options)
     learner = build_learner(
-        settings, Observations(Box(-1, 1, (INPUTS,))), ACTIONS, np.random.default_rng(0), "cpu", 8
+        settings,
+        Observations(Box(-1, 1, (INPUTS,))),
+        DiscreteActions(Discrete(ACTIONS)),
+        np.random.default_rng(0),
+        "cpu",
+        8,
     )
     assert isinstance(learner, QLearner)
     generator = torch.Generator().manual_seed(0)

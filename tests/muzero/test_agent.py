@@ -5,12 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 from left_runs import train
 from sweep_runs import build, without_evaluation
 
 from agents.muzero.agent import MuZero
+from agents.muzero.sampled.box import unpacked
+from agents.muzero.sampled.decisions import SampledDecisions
+from agents.muzero.targets import LAST
 from experiment.configuration import Experiment
 from experiment.driven import DrivenTraining
 from experiment.errors import ConfigError
@@ -53,6 +57,16 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
             "kwargs": {"opponent": "self", "observation": "flat"},
             "eval_kwargs": {"opponent": "random"},
         },
+    ),
+    "boxes": (
+        {
+            "num_sampled_actions": [5],
+            "broad_samples": [0.4],
+            "prioritized": [True],
+            "reanalyze": [0.5],
+            "value_support": [45],
+        },
+        {"env_name": "Pendulum-v1"},
     ),
     "pictures, rewards by a value prefix": (
         {
@@ -159,9 +173,44 @@ def test_moves_that_are_not_allowed_are_never_made() -> None:
     assert (arrays["policies"][:, :written][~legal] == 0).all()
 
 
+def test_what_was_done_in_a_box_is_one_of_the_samples_and_searching_again_draws_others() -> None:
+    driver = driver_of(short("boxes", eval_episodes=0))
+    driver.advance(29, lambda: False)  # nothing was searched again yet
+    replay = driver.training.replay
+    written = int(min(replay.written))
+    steps = replay.arrays["kinds"][:, :written] != LAST
+    shares, samples = unpacked(replay.arrays["policies"][:, :written][steps], 5)
+    actions = replay.arrays["actions"][:, :written][steps]
+    assert np.isclose(np.tanh(samples), actions[:, None], atol=1e-6).all(axis=2).any(axis=1).all()
+    assert shares.sum(axis=1) == pytest.approx(np.ones(len(shares)))
+    for _ in range(8):
+        driver.training.reanalyse(50)
+    fresh_shares, fresh = unpacked(replay.arrays["policies"][:, :written][steps], 5)
+    assert fresh_shares.sum(axis=1) == pytest.approx(np.ones(len(shares)))
+    assert (fresh != samples).all(axis=(1, 2)).mean() > 0.9
+    assert np.array_equal(replay.arrays["actions"][:, :written][steps], actions)
+
+
+def test_in_a_box_evaluation_takes_a_sample_or_the_mean_of_all() -> None:
+    driver = driver_of(short("boxes", eval_episodes=0))
+    settings, sampling = driver.settings, driver._actions.sampling
+    assert sampling is not None
+    seen = np.random.default_rng(1).normal(size=(6, 3)).astype(np.float32)
+    online = driver.training.learner.online
+    taken = {}
+    for choice in ("most_visited", "mean"):
+        chosen = msgspec.structs.replace(settings, evaluated_action=choice)
+        decisions = SampledDecisions(chosen, sampling, 0.9, two_player=False)
+        taken[choice] = decisions.greedy(online, seen, None, np.random.default_rng(2))
+    result, _ = decisions.search(online, seen, None, np.random.default_rng(2), explore=False)
+    shares, samples = unpacked(result.policy, 5)
+    best = samples[np.arange(6), result.action]
+    assert taken["most_visited"] == pytest.approx(np.tanh(best), abs=1e-6)
+    mean = (shares[..., None] * np.tanh(samples)).sum(axis=1)
+    assert taken["mean"] == pytest.approx(mean, abs=1e-6)
+
+
 def test_what_it_cannot_do_it_says() -> None:
-    with pytest.raises(ConfigError, match="MuZero needs discrete actions"):
-        driver_of(build({"agent_name": "MuZero", "parameters": {}}))
     with pytest.raises(ConfigError, match="pictures of 48 pixels"):
         driver_of(
             build(

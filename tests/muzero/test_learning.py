@@ -40,6 +40,40 @@ def test_a_pole_is_held_up_after_a_few_thousand_steps() -> None:
     assert returns[-1] > 100
 
 
+@pytest.mark.parametrize(("search", "least"), [("puct", 1.0), ("gumbel", 1.35)])
+def test_the_place_of_the_reward_in_a_box_is_found(search: str, least: float) -> None:
+    """One step, 1.5 at most, in a bump of width 0.4 in a box from -2 to 2."""
+    parameters = {
+        "search": [search],
+        "hidden_size": [16],
+        "hidden_dim": [16],
+        "value_support": [2],
+        "reward_support": [2],
+        "jumps": [1],
+        "multistep": [1],
+        "steps_before_learning": [200],
+        "batch_size_per_worker": [64],
+        "learning_rate": [0.01],
+        "learning_rate_end": [1.0],
+        "replay_ratio": [1.0],
+        "reanalyze": [1.0],
+        "num_simulations": [24],
+    }
+    experiment = build(
+        {"agent_name": "MuZero", "parameters": parameters},
+        env_name="sweep/Bimodal-v1",
+        total_timesteps=1500,
+        steps_per_episode=1,
+        eval_interval_timesteps=1500,
+        eval_episodes=20,
+        kwargs={"stddev": 0.4, "suboptimal_reward": 0.0},
+    )
+    results, _ = train(experiment, 0, [])
+    returns = [float(np.mean(rewards)) for rewards in results["eval_episode_rewards"]]
+    assert returns[0] < 0.6
+    assert returns[-1] > least
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("index", range(5))
 def test_a_pole_is_held_up_for_good(index: int) -> None:

@@ -17,6 +17,7 @@ from gymnasium.spaces import Box, Discrete
 from torch import nn
 
 from agents.base import AgentRefused
+from agents.muzero.actions import DiscreteActions
 from agents.muzero.building import build_learner, network_kind
 from agents.muzero.checks import check_spaces, warn_of_untrained_heads
 from agents.muzero.networks import Network, rescaled
@@ -90,7 +91,12 @@ def test_a_constant_state_is_no_division_by_zero() -> None:
 def test_a_learner_of_pictures_learns_its_batch() -> None:
     settings = small(hidden_size=4, jumps=2, normalization="batch")
     learner = build_learner(
-        settings, Observations(MINATAR), ACTIONS, np.random.default_rng(0), "cpu", 8
+        settings,
+        Observations(MINATAR),
+        DiscreteActions(Discrete(ACTIONS)),
+        np.random.default_rng(0),
+        "cpu",
+        8,
     )
     assert isinstance(learner, TorchLearner)
     observations, batch, values = some_batch(

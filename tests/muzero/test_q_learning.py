@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 from batches import small, some_batch
-from gymnasium.spaces import Box
+from gymnasium.spaces import Box, Discrete
 from left_runs import train
 from numpy.typing import NDArray
 from q_runs import (
@@ -23,15 +23,17 @@ from q_runs import (
     short,
 )
 
+from agents.muzero.actions import DiscreteActions
 from agents.muzero.building import build_learner
 from agents.muzero.decisions import search_settings
 from agents.muzero.interfaces import Learner
-from agents.muzero.mirrored_inference import MirroredQInference, QInference
+from agents.muzero.mirrored_inference import MirroredQInference
 from agents.muzero.observations import Observations
 from agents.muzero.q_targets import taken
 from agents.muzero.replay import Field, Replay
 from agents.muzero.targets import CUT, LAST, STEP, TERMINAL
 from agents.muzero.torch_inference import TorchInference
+from agents.muzero.torch_q_inference import QInference
 from agents.muzero.torch_q_learner import QLearner
 
 # -- what is done
@@ -340,7 +342,12 @@ def test_a_learner_of_q_learns_its_batch_of_pictures(variant: dict[str, Any]) ->
     settings = small(q_learning=True, hidden_size=4, jumps=2, **variant)
     space: Any = Box(0, 1, (10, 10, 4), np.bool_)
     learner: Learner = build_learner(
-        settings, Observations(space), ACTIONS, np.random.default_rng(0), "cpu", 8
+        settings,
+        Observations(space),
+        DiscreteActions(Discrete(ACTIONS)),
+        np.random.default_rng(0),
+        "cpu",
+        8,
     )
     assert isinstance(learner, QLearner)
     rng = np.random.default_rng(1)

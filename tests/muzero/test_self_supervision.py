@@ -11,13 +11,14 @@ import numpy as np
 import pytest
 import torch
 from batches import small, some_batch
-from gymnasium.spaces import Box
+from gymnasium.spaces import Box, Discrete
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from torch import Tensor
 
 from agents.base import AgentRefused
+from agents.muzero.actions import DiscreteActions
 from agents.muzero.building import build_learner, widths_of
 from agents.muzero.dense import initial
 from agents.muzero.dense_learner import DenseLearner
@@ -276,7 +277,12 @@ def test_nce_tells_states_apart_at_each_place() -> None:
 def learner_of(kind: str, space: gymnasium.Space[Any] = VECTOR, **options: Any) -> TorchLearner:
     chosen = small(**(COMMON | {"ssl": kind} | options))
     learner = build_learner(
-        chosen, Observations(space), ACTIONS, np.random.default_rng(0), "cpu", 8
+        chosen,
+        Observations(space),
+        DiscreteActions(Discrete(ACTIONS)),
+        np.random.default_rng(0),
+        "cpu",
+        8,
     )
     assert isinstance(learner, TorchLearner)
     return learner
@@ -338,7 +344,12 @@ def test_its_weight_is_the_published_one_unless_told() -> None:
 )
 def test_what_needs_no_torch_is_compiled(options: dict[str, Any], compiled: bool) -> None:
     learner: Learner = build_learner(
-        small(**options), Observations(VECTOR), ACTIONS, np.random.default_rng(0), "cpu", 8
+        small(**options),
+        Observations(VECTOR),
+        DiscreteActions(Discrete(ACTIONS)),
+        np.random.default_rng(0),
+        "cpu",
+        8,
     )
     assert isinstance(learner, DenseLearner if compiled else TorchLearner)
 

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 import torch
 from batches import small, some_batch
-from gymnasium.spaces import Box
+from gymnasium.spaces import Box, Discrete
 from torch import nn
 
+from agents.muzero.actions import DiscreteActions
 from agents.muzero.building import build_learner
 from agents.muzero.observations import Observations
 from agents.muzero.torch_inference import PrefixModel
@@ -33,7 +34,7 @@ def learner_of(kind: str, **options: Any) -> tuple[TorchLearner, int]:
     learner = build_learner(
         small(**({"value_prefix": True, "hidden_size": 4} | options)),
         observations,
-        ACTIONS,
+        DiscreteActions(Discrete(ACTIONS)),
         np.random.default_rng(0),
         "cpu",
         8,

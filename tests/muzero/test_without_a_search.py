@@ -7,11 +7,12 @@ from typing import Any
 import numpy as np
 import pytest
 from batches import small
-from gymnasium.spaces import Box
+from gymnasium.spaces import Box, Discrete
 from hypothesis import given
 from hypothesis import strategies as st
 from q_runs import ACTIONS, INPUTS, MODES, decisions_for, driver_of, seen, short
 
+from agents.muzero.actions import DiscreteActions
 from agents.muzero.advantages import MOST, weights
 from agents.muzero.building import build_learner
 from agents.muzero.observations import Observations
@@ -23,7 +24,7 @@ def test_the_policy_acts_in_training_and_its_mode_in_evaluation(search: str) -> 
     learner = build_learner(
         settings,
         Observations(Box(-1, 1, (INPUTS,))),
-        ACTIONS,
+        DiscreteActions(Discrete(ACTIONS)),
         np.random.default_rng(0),
         "cpu",
         4096,
@@ -52,7 +53,12 @@ def test_the_policy_acts_in_training_and_its_mode_in_evaluation(search: str) -> 
 def test_a_search_in_evaluation_alone_is_one() -> None:
     settings = small(num_simulations=0, eval_simulations=5)
     learner = build_learner(
-        settings, Observations(Box(-1, 1, (INPUTS,))), ACTIONS, np.random.default_rng(0), "cpu", 8
+        settings,
+        Observations(Box(-1, 1, (INPUTS,))),
+        DiscreteActions(Discrete(ACTIONS)),
+        np.random.default_rng(0),
+        "cpu",
+        8,
     )
     decisions, rng = decisions_for(settings), np.random.default_rng(0)
     visits = [
