@@ -28,6 +28,7 @@ from agents.muzero.sampled.box import BoxActions, packed, unpacked
 from agents.muzero.sampled.decisions import SampledDecisions
 from agents.muzero.sampled.loss import SampledPolicyLoss
 from agents.muzero.sampled.torch_loss import cross_entropy
+from agents.muzero.self_supervision.consistency import Consistency
 from agents.muzero.settings import MuZeroSettings
 from agents.muzero.torch_building import dense_network
 from agents.muzero.torch_learner import TorchLearner
@@ -124,7 +125,8 @@ def learners(settings: MuZeroSettings) -> tuple[DenseLearner, TorchLearner]:
     widths = widths_of(settings, INPUTS, D, SAMPLING.outputs)
     values = initial(widths, np.random.default_rng(0), zero_heads=False)
     network = dense_network(settings, widths, values, np.random.default_rng(0))
-    by_torch = TorchLearner(settings, network, torch.from_numpy, sampling=SAMPLING)
+    ssl = Consistency() if settings.ssl == "consistency" and settings.jumps > 0 else None
+    by_torch = TorchLearner(settings, network, torch.from_numpy, ssl=ssl, sampling=SAMPLING)
     return DenseLearner(settings, widths, values, capacity=8, sampling=SAMPLING), by_torch
 
 
