@@ -75,6 +75,13 @@ def test_the_place_of_the_reward_in_a_box_is_found(search: str, least: float) ->
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("index", range(1, 7))
+def test_every_self_supervised_loss_lets_a_pole_be_held_up(index: int) -> None:
+    returns = evaluations("CartPole-v1-20k", "MuZero_ssl", index, eval_interval_timesteps=20_000)
+    assert returns[-1] >= 195
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("index", range(5))
 def test_a_pole_is_held_up_for_good(index: int) -> None:
     returns = evaluations(

@@ -40,8 +40,10 @@ def self_supervision_of(
     dense = isinstance(network, DenseNetwork)
     shape = (observations.width,) if dense else observations.picture
     assert shape is not None
+    network.eval()  # nothing of this picture is to stay
     with torch.no_grad():
         state = network.represent(torch.zeros(1, *shape))[0]
+    network.train()
     width, features = settings.projection_dim, state.numel()
     usual = 0.001 if kind != "spr" else 1.0 if settings.augmentation else 0.01
     rate = settings.ssl_momentum or usual
@@ -97,9 +99,8 @@ class Newest:
 
     def __init__(self, observations: Observations) -> None:
         picture = observations.picture
-        self._channels, self._newest = (
-            (1, 1) if picture is None else (picture[2], observations.frame)
-        )
+        self._channels = 1 if picture is None else picture[2]
+        self._newest = 1 if picture is None else observations.frame
         self.width = observations.width // self._channels * self._newest
 
     def __call__(self, observations: Tensor) -> Tensor:
