@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -140,6 +141,11 @@ class TorchLearner:
 
     def learned_params(self) -> dict[str, np.ndarray]:
         return _arrays(self._network.state_dict())
+
+    def adopt(self, arrays: Mapping[str, np.ndarray]) -> None:
+        self._network.load_state_dict(
+            {name: torch.from_numpy(array) for name, array in arrays.items()}
+        )
 
 
 def _cross_entropy(logits: Tensor, scalars: Tensor, scales: Tensor, support: Support) -> Tensor:
