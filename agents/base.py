@@ -233,7 +233,15 @@ class Diverged(ArithmeticError):  # noqa: N818 - a result of a run, recorded as 
 
 
 class WorkerLost(RuntimeError):  # noqa: N818
-    """A process that works for an agent has ended unasked; the message says which, and how."""
+    """A process that works for an agent has ended unasked; the message says which, and how.
+
+    Attributes:
+        exit_code: of the process, negative of the signal that killed it; 0: not known.
+    """
+
+    def __init__(self, message: str, exit_code: int = 0) -> None:
+        super().__init__(message)
+        self.exit_code = exit_code
 
 
 class AgentRefused(ValueError):  # noqa: N818

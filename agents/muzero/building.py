@@ -38,7 +38,7 @@ def build_learner(
     if kind == "mlp":
         widths = widths_of(settings, observations.width, actions)
         values = initial(widths, rng)
-        if device == "cpu":
+        if device == "cpu" and settings.num_trainers == 1:
             return DenseLearner(settings, widths, values, capacity=capacity)
     # what needs no torch does not import it
     from agents.muzero.torch_building import build_torch_learner, dense_network, picture_network
@@ -47,6 +47,10 @@ def build_learner(
         network = dense_network(settings, widths, values)
     else:
         network = picture_network(settings, kind, observations, actions, rng)
+    if settings.num_trainers > 1:
+        from agents.muzero.parallel.trainers import Trainers
+
+        return Trainers(settings, network, observations, device)
     return build_torch_learner(settings, network, observations, device)
 
 

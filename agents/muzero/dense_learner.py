@@ -180,6 +180,9 @@ class DenseLearner:
                     array[:] = arrays[f"{name}.{place}.{kind}"].T if given is None else given
         self.online.refresh()
 
+    def close(self) -> None:
+        """See `agents.muzero.interfaces.Learner`."""
+
 
 def _weighted(losses: Floats, scales: Floats) -> float:
     return float(np.vdot(losses, scales))

@@ -101,3 +101,7 @@ class Learner(Protocol):
     def adopt(self, arrays: Mapping[str, np.ndarray]) -> None:
         """Acts from now on as a network with these `learned_params`."""
         ...
+
+    def close(self) -> None:
+        """Ends what it has started."""
+        ...

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from agents.base import Diverged
 from agents.muzero.interfaces import Learnt
@@ -50,12 +50,27 @@ class TorchLearner:
         self.target = TorchInference(self._target, read, *both)
         network.eval()
         self._target.eval()
+        self._forward: Callable[..., Any] = self._loss
+        self._settled: Callable[[], None] = _at_once
+
+    def distribute(
+        self, averaged: Callable[[nn.Module], nn.Module], settled: Callable[[], None]
+    ) -> None:
+        """Makes it one of several learners that take the same steps.
+
+        Args:
+            averaged: makes, of a module whose output is the loss, one whose gradients are the mean
+                of all learners'.
+            settled: called when gradients have been asked for; returns when they are there.
+        """
+        self._forward, self._settled = averaged(_Loss(self._network, self._loss)), settled
 
     def update(self, observations: Floats, batch: Batch, values: Floats, rate: float) -> Learnt:
         self._network.train()
-        loss, errors, losses = self._loss(observations, batch, values)
+        loss, errors, losses = self._forward(observations, batch, values)
         self._vector.gradients.zero_()
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
+        self._settled()
         self._network.eval()
         norm = self._optimizer.step(rate)
         self.updates += 1
@@ -146,6 +161,24 @@ class TorchLearner:
         self._network.load_state_dict(
             {name: torch.from_numpy(array) for name, array in arrays.items()}
         )
+
+    def close(self) -> None:
+        """See `Learner`."""
+
+
+class _Loss(nn.Module):
+    """The loss of a network as a module that has its parameters."""
+
+    def __init__(self, network: Network, loss: Callable[..., Any]) -> None:
+        super().__init__()
+        self.network, self._compute = network, loss
+
+    def forward(self, observations: Floats, batch: Batch, values: Floats) -> Any:
+        return self._compute(observations, batch, values)
+
+
+def _at_once() -> None:
+    """Gradients are there when the way back is over."""
 
 
 def _cross_entropy(logits: Tensor, scalars: Tensor, scales: Tensor, support: Support) -> Tensor:

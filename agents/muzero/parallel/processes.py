@@ -100,7 +100,7 @@ class Worker:
                 how += " (as by a machine that is out of memory)"
         else:
             how = f"ended with exit code {code}"
-        return WorkerLost(f"{self.name} {how}")
+        return WorkerLost(f"{self.name} {how}", code or 0)
 
     def close(self) -> None:
         """Ends it."""
