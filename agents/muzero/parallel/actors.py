@@ -175,8 +175,7 @@ class Actors(Fleet):
 
     def show(self, learner: Learner) -> None:
         """Lets actors search with what was learned."""
-        if learner.updates != self._shown:
-            assert self._weights is not None
+        if self._weights is not None and learner.updates != self._shown:
             self._write(self._weights, learner)
 
     def _write(self, weights: SharedWeights, learner: Learner) -> None:
