@@ -28,7 +28,7 @@ from agents.muzero.networks import Network
 from agents.muzero.observations import Observations
 from agents.muzero.parallel.actors import Actors
 from agents.muzero.parallel.devices import check_trainers, trainer_gpu
-from agents.muzero.parallel.mailbox import Mailbox
+from agents.muzero.parallel.letters import Mailbox
 from agents.muzero.parallel.processes import CONTEXT
 from agents.muzero.parallel.trainers import Trainers
 from agents.muzero.parallel.weights import SharedWeights

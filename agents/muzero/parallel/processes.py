@@ -13,7 +13,7 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from multiprocessing import connection, resource_tracker, util
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
@@ -23,13 +23,15 @@ from agents.base import WorkerLost
 
 #: Starts processes, and makes the memory that they share.
 CONTEXT = multiprocessing.get_context("spawn")
+#: What numerical libraries read when they start.
+_THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1, signal.SIGUSR2)
 #: Seconds for which a process may take to end by itself, or to be seen to have ended.
 _PATIENCE = 2.0
 
 
 class Worker:
-    """A process.
+    """A process, whose numerical libraries have one thread.
 
     Args:
         name: for people.
@@ -49,7 +51,8 @@ class Worker:
         try:
             resource_tracker.ensure_running()  # which unblocks some of them
             signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
-            self._process.start()
+            with _one_thread():
+                self._process.start()
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
         theirs.close()
@@ -113,6 +116,20 @@ def heard(workers: list[Worker], seconds: float) -> list[Worker]:
     """Those that have said something, or have ended, within so many seconds."""
     ready = set(connection.wait([worker.connection for worker in workers], seconds))
     return [worker for worker in workers if worker.connection in ready]
+
+
+@contextlib.contextmanager
+def _one_thread() -> Iterator[None]:
+    before = {name: os.environ.get(name) for name in _THREADS}
+    os.environ.update(dict.fromkeys(_THREADS, "1"))
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
 
 
 def _kill(process: BaseProcess) -> None:

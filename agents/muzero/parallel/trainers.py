@@ -31,7 +31,7 @@ from agents.muzero.interfaces import Learnt
 from agents.muzero.networks import Network
 from agents.muzero.observations import Observations
 from agents.muzero.parallel.devices import trainer_device
-from agents.muzero.parallel.mailbox import Mailbox
+from agents.muzero.parallel.letters import Mailbox
 from agents.muzero.parallel.processes import Worker
 from agents.muzero.replay import Batch
 from agents.muzero.settings import MuZeroSettings
