@@ -17,7 +17,7 @@ from agents.muzero.checks import check_spaces, check_support, warn_of_untrained_
 from agents.muzero.decisions import Advice, Decisions
 from agents.muzero.observations import Observations
 from agents.muzero.parallel.actors import Actors
-from agents.muzero.parallel.devices import check_devices
+from agents.muzero.parallel.devices import chosen_device
 from agents.muzero.schedules import temperature
 from agents.muzero.settings import MuZeroSettings
 from agents.muzero.targets import CUT, STEP, TERMINAL
@@ -51,7 +51,7 @@ class MuZero:
         report: Callable[[Episode], None],
     ) -> None:
         space = check_spaces(settings, observation_space, action_space)
-        check_devices(settings, device)
+        device = chosen_device(settings, device)
         warn_of_untrained_heads(settings)
         self.settings, self.device = settings, device
         self._observations = Observations(observation_space, settings.image_channels)

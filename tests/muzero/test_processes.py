@@ -16,6 +16,7 @@ from typing import Any
 import gymnasium
 import numpy as np
 import pytest
+import torch
 from batches import small, some_batch
 from killed_runs import saved_timestep, wait_for_checkpoint
 from sweep_runs import build, command, write_files
@@ -305,6 +306,11 @@ def test_nothing_follows_on_a_row_after_which_the_environment_was_lost(
         ({"actors": [0], "actor_device": ["cuda"]}, 'actor_device "cuda" needs actors'),
         ({"num_trainers": [2], "engine": ["fused"]}, "num_trainers 1"),
         ({"no_gpu_0_train": [True], "num_trainers": [2]}, "add --device cuda"),
+        pytest.param(
+            {"actor_device": ["cuda"]},
+            "torch finds no GPU",
+            marks=pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU"),
+        ),
     ],
 )
 def test_what_cannot_be_shared_is_said(parameters: dict[str, Any], message: str) -> None:

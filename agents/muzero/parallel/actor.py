@@ -48,6 +48,10 @@ class Actor(MuZero):
             part.settings,
             actors=0,
             num_trainers=1,
+            # these say where others compute
+            actor_device="cpu",
+            cuda=False,
+            no_gpu_0_train=False,
             num_envs=part.environments,
             num_reanalyze_envs=1,
             batch_size_per_worker=1,

@@ -6,11 +6,17 @@ from agents.base import AgentRefused
 from agents.muzero.settings import MuZeroSettings
 
 
-def check_devices(settings: MuZeroSettings, device: str) -> None:
-    """
+def chosen_device(settings: MuZeroSettings, device: str) -> str:
+    """Where networks learn.
+
+    Args:
+        device: of the command line.
+
     Raises:
         AgentRefused: a device that is not there, or not to be shared like that.
     """
+    if settings.cuda and device == "cpu":
+        device = "cuda"
     if device == "cpu" and settings.no_gpu_0_train:
         raise AgentRefused("MuZero with no_gpu_0_train trains on GPUs: add --device cuda")
     if settings.actor_device == "cuda" or device != "cpu":
@@ -19,6 +25,7 @@ def check_devices(settings: MuZeroSettings, device: str) -> None:
             raise AgentRefused("MuZero cannot use cuda: torch finds no GPU")
         if settings.num_trainers > 1:
             check_trainers(settings, device, gpus)
+    return device
 
 
 def check_trainers(settings: MuZeroSettings, device: str, gpus: int) -> None:

@@ -134,7 +134,12 @@ class Trainers:
             self._mailboxes.append(mailbox)
         for worker in self._workers:
             worker.receive()  # it is there: from now on it is heard of when it ends
-        _join(self._own, self._settings, 0, self._device, store, self._look_for_the_lost)
+        look = self._look_for_the_lost
+        try:
+            _join(self._own, self._settings, 0, self._device, store, look)
+        except RuntimeError:
+            look(2.0)
+            raise
 
     def renew_target(self) -> None:
         self._own.renew_target()
