@@ -37,8 +37,9 @@ next seed. Ten runs of everything are the indices 0 to 359: --runs 10.
 A run that was interrupted goes on where it was saved; one that is finished is left alone.
 
 \b
-Exit codes: 0 done, 1 something could not be written or read, 2 the input cannot be used,
-3 another process runs this index, 75 interrupted after saving (run it again).
+Exit codes: 0 done, 1 something could not be written or read or a process that a run needs has
+died, 2 the input cannot be used, 3 another process runs this index, 75 interrupted after saving
+(run it again).
 """
 
 _NUMBER = click.IntRange(min=0, max=2**63 - 1)

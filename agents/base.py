@@ -174,6 +174,7 @@ class Driver(Protocol):
 
         Raises:
             Diverged: a loss, a weight, an action or a reward stopped being finite.
+            WorkerLost: a process of its own has ended; what the agent still has can be saved.
         """
         ...
 
@@ -229,6 +230,18 @@ class Driver(Protocol):
 
 class Diverged(ArithmeticError):  # noqa: N818 - a result of a run, recorded as such
     """A number that training depends on stopped being finite; the message names it."""
+
+
+class WorkerLost(RuntimeError):  # noqa: N818
+    """A process that works for an agent has ended unasked; the message says which, and how.
+
+    Attributes:
+        exit_code: of the process, negative of the signal that killed it; 0: not known.
+    """
+
+    def __init__(self, message: str, exit_code: int = 0) -> None:
+        super().__init__(message)
+        self.exit_code = exit_code
 
 
 class AgentRefused(ValueError):  # noqa: N818

@@ -16,7 +16,7 @@ import numpy as np
 
 import agents
 import envs
-from agents.base import AgentRefused, Diverged, Driver, Episode
+from agents.base import AgentRefused, Diverged, Driver, Episode, WorkerLost
 from envs.errors import EnvironmentRefused
 from envs.settings import EnvironmentSettings
 from experiment.agent_building import check_players
@@ -136,6 +136,7 @@ class DrivenTraining:
 
     Attributes:
         stop: set it (a signal handler may) to leave `advance` between two rounds.
+        lost: why it cannot go on in this process, though it can be saved.
         on_step: called after every round of the environments.
         on_savable, to_save: as there; such a run can be saved anywhere.
     """
@@ -147,6 +148,7 @@ class DrivenTraining:
         self.driver = driver
         self.settings = run.settings
         self.stop = False
+        self.lost: str | None = None
         self.on_step: Callable[[], None] | None = None
         self.on_savable: Callable[[int], None] | None = None
         self.to_save: set[int] = set()
@@ -201,6 +203,10 @@ class DrivenTraining:
         except Diverged as reason:
             run.moved_to(driver.timestep, driver.reward_sum)
             run.diverged = {"timestep": driver.timestep, "what": str(reason)}
+            return True
+        except WorkerLost as reason:
+            run.moved_to(driver.timestep, driver.reward_sum)
+            self.lost, self.stop = str(reason), True
             return True
         run.moved_to(driver.timestep, driver.reward_sum)
         if run.timestep == end_of_window:

@@ -31,6 +31,10 @@ class StorageError(SweepError):
     """A file could not be written or read; what was saved before is still there."""
 
 
+class Broken(SweepError):  # noqa: N818
+    """A process that a run needs has ended; the run is saved."""
+
+
 def nearest(name: str, choices: Iterable[str]) -> str:
     """A hint that ends an error message: the nearest choice, or all of them when none is near."""
     import difflib

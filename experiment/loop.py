@@ -27,6 +27,7 @@ class Training:
 
     Attributes:
         stop: set it (a signal handler may) to leave `advance` between two steps.
+        lost: why it cannot go on in this process, though it can be saved; None: it can.
         on_step: called after every training step (to draw the scene, say).
         on_savable: called with a slot of `to_save` as soon as its member can be saved.
         to_save: the slots that wait for that.
@@ -37,6 +38,7 @@ class Training:
         self.agent = agent
         self.settings = members[0].settings
         self.stop = False
+        self.lost: str | None = None
         self.on_step: Callable[[], None] | None = None
         self.on_savable: Callable[[int], None] | None = None
         self.to_save: set[int] = set()

@@ -20,7 +20,7 @@ from experiment.agent_building import build_agent
 from experiment.checkpoint import Checkpoints
 from experiment.configuration import Experiment
 from experiment.driven import DrivenTraining, build_driven
-from experiment.errors import ConfigError, Locked, StorageError
+from experiment.errors import Broken, ConfigError, Locked, StorageError
 from experiment.folder import ResultFolder, Run
 from experiment.loop import Training
 from experiment.member import Counters, Member
@@ -85,6 +85,7 @@ def run_group(
         Locked: another process runs an index (`alone` only).
         ConfigError: the environment or agent refuses the configuration.
         StorageError: something could not be written; checkpoints are as they were.
+        Broken: a process that works for the agent has ended; the run is saved.
     """
     outcomes: dict[int, Outcome] = {}
     to_do: list[Run] = []
@@ -246,6 +247,11 @@ class _Session:
                 self.logs.open(self.folder, self.runs, self.training.members)
                 if self._train(progress):
                     return {run.index: self._write(slot) for slot, run in enumerate(self.runs)}
+                if self.training.lost is not None:
+                    raise Broken(
+                        f"{label}: {self.training.lost}; saved at timestep "
+                        f"{self.training.timestep:,}, run it again to go on"
+                    )
                 return {run.index: Outcome.INTERRUPTED for run in self.runs}
 
     def _ask_to_stop(self) -> None:
@@ -310,6 +316,8 @@ class _Session:
         for slot, member in enumerate(self.training.members):
             if member.diverged is not None:  # the only time that an end is not written at the end
                 self._write(slot)
+        if self.training.lost is not None:
+            return False
         if self.unsaved:
             self.say("left before the episode ended; goes on from the checkpoint before it")
         else:

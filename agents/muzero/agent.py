@@ -14,9 +14,16 @@ from agents.base import EnvironmentMaker, Episode, Transition
 from agents.fleet import Fleet
 from agents.muzero.actions import actions_of
 from agents.muzero.building import build_learner
-from agents.muzero.checks import check_spaces, check_support, warn_of_untrained_heads
+from agents.muzero.checks import (
+    check_engine,
+    check_spaces,
+    check_support,
+    warn_of_untrained_heads,
+)
 from agents.muzero.decisions import Advice, Decisions
 from agents.muzero.observations import Observations
+from agents.muzero.parallel.actors import Actors
+from agents.muzero.parallel.devices import chosen_device
 from agents.muzero.sampled.decisions import SampledDecisions
 from agents.muzero.schedules import epsilon, temperature
 from agents.muzero.settings import MuZeroSettings
@@ -51,15 +58,30 @@ class MuZero:
         report: Callable[[Episode], None],
     ) -> None:
         space = check_spaces(settings, observation_space, action_space)
+        device = chosen_device(settings, device)
         warn_of_untrained_heads(settings)
         self.settings, self.device = settings, device
         self._observations = Observations(observation_space, settings.image_channels)
         self._actions = actions = actions_of(settings, space)
         self._total = total_timesteps
         weights, self._acting, learning = rng.spawn(3)
-        self.fleet = Fleet(
-            make_environment, range(settings.num_envs), steps=total_timesteps, report=report
-        )
+        self._actors: Actors | None = None
+        if settings.actors:
+            self.fleet: Fleet = Actors(
+                settings,
+                observation_space,
+                action_space,
+                gamma=gamma,
+                seed=_seed_of(self._acting),
+                make_environment=make_environment,
+                steps=total_timesteps,
+                report=report,
+            )
+            self._actors = self.fleet
+        else:
+            self.fleet = Fleet(
+                make_environment, range(settings.num_envs), steps=total_timesteps, report=report
+            )
         two_player = getattr(self.fleet.problems[0].unwrapped, "players", 1) == 2
         discount = gamma if settings.discount is None else settings.discount
         check_support(settings, self.fleet.problems[0], discount)
@@ -71,6 +93,7 @@ class MuZero:
             device,
             max(settings.num_envs, settings.num_reanalyze_envs, MOST),
         )
+        check_engine(settings, learner.online.model)
         if actions.sampling is None:
             self._decisions = Decisions(settings, actions.width, discount, two_player=two_player)
         else:
@@ -108,12 +131,17 @@ class MuZero:
         while fleet.timestep < until and not stop():
             started = time.perf_counter()
             if fleet.between_rounds:
-                self._choose(fleet.begin_round())
+                if self._actors is None:
+                    self._choose(fleet.begin_round())
+                elif not self._take_round(self._actors, stop):
+                    return
             for slot, transition in fleet.step(until).items():
                 self._keep(slot, transition)
             acted = time.perf_counter()
             if fleet.between_rounds:
                 self.training.learn(fleet.timestep)
+                if self._actors is not None:
+                    self._actors.show(self.training.learner)
             seconds["acting"] += acted - started
             seconds["learning"] += time.perf_counter() - acted
 
@@ -132,6 +160,16 @@ class MuZero:
             epsilon(self.settings, share),
         )
         fleet.choose(self._actions.sent(advice.actions))
+
+    def _take_round(self, actors: Actors, stop: Callable[[], bool]) -> bool:
+        """Begins a round that other processes have done; False: `stop` said so before."""
+        if not actors.wait(self.training.learner, stop):
+            return False
+        actors.begin_round()
+        self._advice = actors.advice
+        for slot in actors.begun_anew:
+            self.training.replay.cut(slot)
+        return True
 
     def _keep(self, slot: int, step: Transition) -> None:
         """Puts a step into the replay, and what was seen last of an episode that was cut."""
@@ -196,17 +234,30 @@ class MuZero:
         return self.training.learner.learned_params()
 
     def provenance(self) -> Mapping[str, Any]:
-        """How fast it was in this process."""
+        """How fast it was since it was taken up last, and in how many processes."""
         seconds, training = self._seconds, self.training
-        return {
+        found = {
             "engine": self._decisions.engine,
+            "actors": 0,
+            "trainers": self.settings.num_trainers,
             "steps_per_second_of_acting": _rate(training.steps_here, seconds["acting"]),
             "updates_per_second_of_learning": _rate(training.updates_here, seconds["learning"]),
         }
+        if self._actors is not None:
+            # when rounds come is nobody's choice: no two such runs are equal
+            found |= self._actors.provenance() | {"equal_in_any_group": "statistically"}
+        return found
 
     def close(self) -> None:
         """See `agents.base.Driver`."""
         self.fleet.close()
+        self.training.learner.close()
+
+
+def _seed_of(rng: np.random.Generator) -> np.random.SeedSequence:
+    seed = rng.bit_generator.seed_seq
+    assert isinstance(seed, np.random.SeedSequence)
+    return seed
 
 
 def _rate(count: int, seconds: float) -> float:

@@ -47,7 +47,7 @@ def build_learner(
         compiled = settings.self_supervision in ("none", "consistency") and not (
             settings.value_prefix or settings.q_learning
         )
-        if device == "cpu" and compiled:
+        if device == "cpu" and compiled and settings.num_trainers == 1:
             return DenseLearner(
                 settings, widths, values, capacity=capacity, sampling=actions.sampling
             )
@@ -60,6 +60,10 @@ def build_learner(
         network = picture_network(
             settings, kind, observations, actions.width, rng, outputs=actions.outputs
         )
+    if settings.num_trainers > 1:
+        from agents.muzero.parallel.trainers import Trainers
+
+        return Trainers(settings, network, observations, device, rng, sampling=actions.sampling)
     return build_torch_learner(
         settings, network, observations, device, rng, sampling=actions.sampling
     )

@@ -11,6 +11,8 @@ import numpy as np
 from agents.base import AgentRefused
 from agents.muzero.settings import MuZeroSettings
 from agents.muzero.supports import supports
+from agents.search.mlp import MLPModel
+from agents.search.model import Model
 
 if TYPE_CHECKING:
     from envs.wrappers import Problem
@@ -54,6 +56,19 @@ def check_spaces(
             "the environment file's atari says how many are stacked"
         )
     return action_space
+
+
+def check_engine(settings: MuZeroSettings, model: Model) -> None:
+    """Whether the engine of searches can run this model.
+
+    Raises:
+        AgentRefused: it is compiled with dense networks only.
+    """
+    if settings.engine == "fused" and not isinstance(model, MLPModel):
+        raise AgentRefused(
+            'MuZero with engine "fused" needs dense networks on the processor, without '
+            'value_prefix: choose "auto"'
+        )
 
 
 def check_support(settings: MuZeroSettings, problem: Problem, discount: float) -> None:

@@ -13,6 +13,7 @@ once.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -179,6 +180,18 @@ class DenseLearner:
             for place, layer in enumerate(stack)
             for kind, array in zip(("weight", "bias"), layer, strict=True)
         }
+
+    def adopt(self, arrays: Mapping[str, np.ndarray]) -> None:
+        for name, stack in self.widths.views(self.values).items():
+            for place, layer in enumerate(stack):
+                for kind, array in zip(("weight", "bias"), layer, strict=True):
+                    given = arrays.get(f"{name}_{kind}_{place}")
+                    # torch has them as [writes, reads]
+                    array[:] = arrays[f"{name}.{place}.{kind}"].T if given is None else given
+        self.online.refresh()
+
+    def close(self) -> None:
+        """See `agents.muzero.interfaces.Learner`."""
 
 
 def _weighted(losses: Floats, scales: Floats) -> float:

@@ -107,3 +107,11 @@ class Learner(Protocol):
     def learned_params(self) -> Mapping[str, np.ndarray]:
         """The network's arrays by name."""
         ...
+
+    def adopt(self, arrays: Mapping[str, np.ndarray]) -> None:
+        """Acts from now on as a network with these `learned_params`."""
+        ...
+
+    def close(self) -> None:
+        """Ends what it has started."""
+        ...

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from agents.muzero.sum_tree import SumTree
-from agents.muzero.targets import LAST, STEP, Targets, find_targets
+from agents.muzero.targets import LAST, STEP, TERMINAL, Targets, find_targets
 
 Floats = NDArray[np.float32]
 Places = NDArray[np.int64]
@@ -126,6 +126,20 @@ class Replay:
             share = self._greatest if priority is None else self._share(priority)
             self._rows += 1
         self._tree.set(np.array([old]), np.array([share]))
+
+    def cut(self, environment: int) -> None:
+        """What an environment writes next does not follow on its newest row, whose step counts as
+        not done."""
+        newest = int(self.written[environment]) - 1
+        if newest < 0:
+            return
+        slot = newest % self.capacity
+        kinds, place = self.arrays["kinds"], environment * self.capacity + slot
+        if kinds[environment, slot] in (TERMINAL, LAST):
+            return
+        kinds[environment, slot] = LAST
+        self._rows -= self._tree.priorities[place] > 0
+        self._tree.set(np.array([place]), np.zeros(1))
 
     def prioritise(self, starts: Places, errors: Floats) -> None:
         """Renews the priorities of places by how far off they were; NaN: they stay."""

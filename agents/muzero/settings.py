@@ -41,6 +41,35 @@ class MuZeroSettings(OriginalFlags, frozen=True, kw_only=True):
         Share | None, Meta(description="of a step; null: the environment file's gamma")
     ] = None
 
+    # -- processes
+    actors: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=1024,
+            description="processes that act, each in its share of the environments; 0: this one "
+            "acts and learns in turn, and runs repeat to the bit",
+        ),
+    ] = 0
+    actor_device: Annotated[
+        Literal["cpu", "cuda"], Meta(description="where actors have their networks")
+    ] = "cpu"
+    max_policy_lag: Annotated[
+        Count, Meta(description="rounds that actors may be ahead of what was learned from")
+    ] = 16
+    num_trainers: Annotated[
+        int,
+        Meta(
+            ge=1,
+            le=64,
+            description="processes that learn, each from batch_size_per_worker sequences of an "
+            "update; their gradients are averaged",
+        ),
+    ] = 1
+    no_gpu_0_train: Annotated[
+        bool, Meta(description="several trainers leave the first GPU to others")
+    ] = False
+
     # -- search
     search: Annotated[
         Literal["puct", "gumbel"],
@@ -278,7 +307,7 @@ class MuZeroSettings(OriginalFlags, frozen=True, kw_only=True):
 
     # -- learning
     batch_size_per_worker: Annotated[
-        int, Meta(ge=1, le=2**16, description="sequences in an update")
+        int, Meta(ge=1, le=2**16, description="sequences in an update, of each trainer")
     ] = 128
     optimizer: Annotated[
         Literal["adam", "adamw", "sgd"],
@@ -380,6 +409,11 @@ class MuZeroSettings(OriginalFlags, frozen=True, kw_only=True):
         return self.buffer_size
 
     @property
+    def batch_size(self) -> int:
+        """Sequences in an update, of all trainers together."""
+        return self.batch_size_per_worker * self.num_trainers
+
+    @property
     def stores_searched_values(self) -> bool:
         """Whether bootstraps are stored as the search says."""
         return self.search_value_targets and not self.no_search_value_targets
@@ -454,5 +488,15 @@ class MuZeroSettings(OriginalFlags, frozen=True, kw_only=True):
             ("c51_bounds",),
             lambda c51_bounds: c51_bounds[0] < c51_bounds[1],
             "c51_bounds: the first one below the second",
+        ),
+        Rule(
+            ("actors", "num_envs"),
+            lambda actors, num_envs: actors <= num_envs,
+            "actors <= num_envs: each needs an environment",
+        ),
+        Rule(
+            ("actor_device", "actors"),
+            lambda actor_device, actors: actor_device == "cpu" or actors > 0,
+            'actor_device "cuda" needs actors',
         ),
     )

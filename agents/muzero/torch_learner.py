@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable, Mapping
 from typing import Any, TypeGuard
 
 import numpy as np
@@ -62,12 +63,27 @@ class TorchLearner:
         self._scales[0] = 1
         self.reads_all = ssl is not None
         self.updates = 0
-        self._vector = Vector(network if ssl is None else nn.ModuleList((network, ssl)))
+        self._modules = network if ssl is None else nn.ModuleList((network, ssl))
+        self._vector = Vector(self._modules)
         self._optimizer = optimizer_of(settings, self._vector)
         self.online = self._inference(network)
         self.target = self._inference(self._target)
         network.eval()
         self._target.eval()
+        self._forward: Callable[..., Any] = self._loss
+        self._settled: Callable[[], None] = _at_once
+
+    def distribute(
+        self, averaged: Callable[[nn.Module], nn.Module], settled: Callable[[], None]
+    ) -> None:
+        """Makes it one of several learners that take the same steps.
+
+        Args:
+            averaged: makes, of a module whose output is the loss, one whose gradients are the mean
+                of all learners'.
+            settled: called when gradients have been asked for; returns when they are there.
+        """
+        self._forward, self._settled = averaged(_Loss(self._modules, self._loss)), settled
 
     def _inference(self, network: Network) -> TorchInference:
         both = (self._values_of, self._rewards_of)
@@ -84,9 +100,10 @@ class TorchLearner:
 
     def update(self, observations: Floats, batch: Batch, values: Floats, rate: float) -> Learnt:
         self._network.train()
-        loss, errors, losses = self._loss(observations, batch, values)
+        loss, errors, losses = self._forward(observations, batch, values)
         self._vector.gradients.zero_()
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
+        self._settled()
         self._network.eval()
         norm = self._optimizer.step(rate)
         if self._ssl is not None:
@@ -203,6 +220,30 @@ class TorchLearner:
 
     def learned_params(self) -> dict[str, np.ndarray]:
         return _arrays(self._network.state_dict())
+
+    def adopt(self, arrays: Mapping[str, np.ndarray]) -> None:
+        self._network.load_state_dict(
+            {name: torch.from_numpy(array) for name, array in arrays.items()}
+        )
+        self.online.refresh()
+
+    def close(self) -> None:
+        """See `Learner`."""
+
+
+class _Loss(nn.Module):
+    """A loss as a module that has the parameters of others."""
+
+    def __init__(self, modules: nn.Module, loss: Callable[..., Any]) -> None:
+        super().__init__()
+        self.trained, self._compute = modules, loss
+
+    def forward(self, observations: Floats, batch: Batch, values: Floats) -> Any:
+        return self._compute(observations, batch, values)
+
+
+def _at_once() -> None:
+    """Gradients are there when the way back is over."""
 
 
 def _cross_entropy(logits: Tensor, scalars: Tensor, scales: Tensor, support: Support) -> Tensor:

@@ -123,9 +123,7 @@ class Training:
 
     def _update(self) -> None:
         settings, learner = self.settings, self.learner
-        batch = self.replay.sample(
-            settings.batch_size_per_worker, self._rng, horizon=settings.multistep
-        )
+        batch = self.replay.sample(settings.batch_size, self._rng, horizon=settings.multistep)
         rows = batch.targets.rows.T if learner.reads_all else batch.starts[None]
         seen = self._observations.read(self.replay.rows("observations", rows))
         rate = learning_rate(settings, learner.updates / self._last_update)

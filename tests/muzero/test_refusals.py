@@ -31,6 +31,7 @@ from experiment.errors import ConfigError
             {"q_learning": [True], "value_distribution": ["c51"]},
             r"c51_bounds \[-10.0, 10.0\] has no place for values of 9",
         ),
+        ({"engine": ["fused"], "value_prefix": [True]}, 'choose "auto"'),
     ],
 )
 def test_what_cannot_be_is_said_in_a_sentence(parameters: Any, sentence: str) -> None:

@@ -1,0 +1,1 @@
+"""MuZero in several processes: actors, and learners that share their gradients."""
