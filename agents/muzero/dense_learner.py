@@ -13,6 +13,7 @@ once.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,7 @@ from numpy.typing import NDArray
 from agents.base import Diverged
 from agents.muzero.dense import Widths
 from agents.muzero.dense_inference import DenseInference
-from agents.muzero.interfaces import Learnt
+from agents.muzero.interfaces import Learnt, check_params
 from agents.muzero.losses import PolicyLoss, ScalarLoss
 from agents.muzero.optimizers import Optimizer
 from agents.muzero.replay import Batch
@@ -163,8 +164,18 @@ class DenseLearner:
         self.target.refresh()
 
     def learned_params(self) -> dict[str, np.ndarray]:
+        return {name: array.copy() for name, array in self._named().items()}
+
+    def set_params(self, params: Mapping[str, np.ndarray]) -> None:
+        own = self._named()
+        check_params(params, own)
+        for name, array in own.items():
+            array[:] = params[name]
+        self.online.refresh()
+
+    def _named(self) -> dict[str, Floats]:
         return {
-            f"{name}_{kind}_{place}": array.copy()
+            f"{name}_{kind}_{place}": array
             for name, stack in self.widths.views(self.values).items()
             for place, layer in enumerate(stack)
             for kind, array in zip(("weight", "bias"), layer, strict=True)

@@ -97,3 +97,25 @@ class Learner(Protocol):
     def learned_params(self) -> Mapping[str, np.ndarray]:
         """The network's arrays by name."""
         ...
+
+    def set_params(self, params: Mapping[str, np.ndarray]) -> None:
+        """The network takes over what `learned_params` gave.
+
+        Raises:
+            ValueError: names or shapes differ; the message says which.
+        """
+        ...
+
+
+def check_params(params: Mapping[str, np.ndarray], own: Mapping[str, np.ndarray]) -> None:
+    """
+    Raises:
+        ValueError: `params` are not those of the network that has `own`.
+    """
+    for name, array in own.items():
+        if name not in params:
+            raise ValueError(f"the weights hold no {name}: they are of another network")
+        if params[name].shape != array.shape:
+            raise ValueError(
+                f"{name} has shape {list(params[name].shape)}, not {list(array.shape)}"
+            )

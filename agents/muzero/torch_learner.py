@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from agents.base import Diverged
-from agents.muzero.interfaces import Learnt
+from agents.muzero.interfaces import Learnt, check_params
 from agents.muzero.networks import Network
 from agents.muzero.replay import Batch
 from agents.muzero.settings import MuZeroSettings
@@ -140,6 +141,12 @@ class TorchLearner:
 
     def learned_params(self) -> dict[str, np.ndarray]:
         return _arrays(self._network.state_dict())
+
+    def set_params(self, params: Mapping[str, np.ndarray]) -> None:
+        own = self.learned_params()
+        check_params(params, own)
+        self._network.load_state_dict({name: torch.from_numpy(params[name]) for name in own})
+        self.online.refresh()
 
 
 def _cross_entropy(logits: Tensor, scalars: Tensor, scales: Tensor, support: Support) -> Tensor:
