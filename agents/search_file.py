@@ -52,7 +52,7 @@ class Images:
         self.uris: list[str] = []
         self._numbers: dict[bytes, int] = {}
 
-    def add(self, picture: NDArray[np.uint8] | None) -> int:
+    def add(self, picture: NDArray[Any] | None) -> int:
         """The picture's number, -1 for none."""
         if picture is None:
             return -1
@@ -63,10 +63,13 @@ class Images:
         return self._numbers[key]
 
 
-def thumbnail(picture: NDArray[np.uint8]) -> str:
-    """A picture [H, W, 3] as a small PNG in a data URI: whole pixels are averaged."""
+def thumbnail(picture: NDArray[Any]) -> str:
+    """A picture [H, W, 3], of bytes or of shares from 0 to 1, as a small PNG in a data URI: whole
+    pixels are averaged."""
     from PIL import Image
 
+    if picture.dtype.kind == "f":
+        picture = np.rint(255 * picture).astype(np.uint8)
     image = Image.fromarray(np.ascontiguousarray(picture)).convert("RGB")
     times = math.ceil(max(image.size) / THUMBNAIL)
     file = io.BytesIO()

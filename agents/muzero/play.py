@@ -217,7 +217,7 @@ class Episode:
     def _first(self) -> int:
         return int(getattr(self.environment.action_space, "start", 0))
 
-    def _recorded(self, action: Any, picture: NDArray[np.uint8] | None) -> dict[str, Any]:
+    def _recorded(self, action: Any, picture: NDArray[Any] | None) -> dict[str, Any]:
         from agents.base import AgentRefused
         from agents.search.record import tree_record
 

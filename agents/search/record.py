@@ -25,7 +25,7 @@ def tree_record(
     title: str = "",
     environment: str = "",
     name: str = "",
-    picture: NDArray[np.uint8] | None = None,
+    picture: NDArray[Any] | None = None,
 ) -> dict[str, Any]:
     """What the last call of `search` found from the first of its roots.
 
