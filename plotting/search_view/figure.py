@@ -281,7 +281,8 @@ def _numbers(axes: Axes, search: Search, node: int, at: tuple[float, float], r: 
     """What is known of a state that has no picture: visits, and below them its return."""
     x, y = at
     size = min(8.0, 72 * r * 0.4)
-    value = f"{search.nodes.returns[node]:.3g}".replace("-", "\N{MINUS SIGN}")
+    returns = search.nodes.returns
+    value = style.rounded(returns[node], max(returns) - min(returns))
     both: dict[str, Any] = {"ha": "center", "va": "center", "zorder": 2.3}
     axes.text(x, y + 0.35 * r, str(search.nodes.visits[node]), size=size, weight="bold", **both)
     axes.text(x, y - 0.4 * r, value, size=0.85 * size, color=style.GREY, **both)

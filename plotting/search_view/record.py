@@ -13,7 +13,7 @@ import msgspec
 from plotting.data_file import BadInput
 
 FORMAT = "search/1"
-LEAST_REWARD = 0.005  # that is said of a learned model, two decimals of it
+LEAST_REWARD = 0.1  # that marks a state of a learned model
 #: What a node may be, in the order in which pages and figures name it.
 FLAGS = ("terminated", "truncated", "solved", "pruned", "cached", "life_lost")
 _IMAGE = re.compile(r"data:image/(?:png|jpeg|gif|webp);base64,([A-Za-z0-9+/=]*)")

@@ -229,7 +229,7 @@ function numbers(k, x, y, r) {
   pen.textAlign = "center";
   pen.textBaseline = "middle";
   line(String(nodes.visits[k]), y - 0.34 * r, 700, 0.62 * r, colours.ink);
-  line(number(Number(nodes.return[k].toPrecision(3))), y + 0.42 * r, 500, 0.5 * r, colours.quiet);
+  line(brief(nodes.return[k]), y + 0.42 * r, 500, 0.5 * r, colours.quiet);
 }
 
 // A ring for what was kept from the tree before, a triangle for a life lost, the sign of a reward.

@@ -74,7 +74,8 @@ function showDecision() {
         onclick: () => go(k),
       }, label)),
       columns.map(([, values, share]) => make("td", share && values[a] !== null
-        ? {class: "bar-cell", style: `--share: ${(100 * values[a]).toFixed(1)}%`} : {}, number(values[a]))),
+        ? {class: "bar-cell", style: `--share: ${(100 * values[a]).toFixed(1)}%`} : {},
+      !counted || values[a] === null ? number(values[a]) : share ? number(Number(values[a].toFixed(3))) : brief(values[a]))),
       make("td", {}, k === undefined ? "–" : String(counted ? nodes.visits[k] : below[k] + 1)));
   });
   byId("decision").replaceChildren(make("table", {}, make("thead", {}, head), make("tbody", {}, lines)));

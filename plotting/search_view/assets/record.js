@@ -20,7 +20,7 @@ const deepest = nodes.depth.reduce((a, b) => Math.max(a, b), 0);
 // What this search calls it.
 const word = (what) => record.words?.[what] ?? what;
 const counted = nodes.visits.length > 0; // a search that counts visits
-const rewarded = (k) => Math.abs(nodes.reward[k]) >= (counted ? 0.005 : Number.MIN_VALUE);
+const rewarded = (k) => Math.abs(nodes.reward[k]) >= (counted ? 0.1 : Number.MIN_VALUE);
 
 // From the root along the action taken, then the best line as far as one is the best: by visits,
 // where there are some, and returns.
@@ -56,6 +56,10 @@ function number(value) {
   const text = size !== 0 && (size < 1e-3 || size >= 1e6) ? value.toExponential(2) : String(Number(value.toPrecision(4)));
   return text.replaceAll("-", "−");
 }
+// A return to three digits of the range of all.
+const bounds = nodes.return.reduce(([a, b], value) => [Math.min(a, value), Math.max(b, value)], [Infinity, -Infinity]);
+const digits = bounds[1] > bounds[0] ? 2 - Math.floor(Math.log10(bounds[1] - bounds[0])) : 3;
+const brief = (value) => value.toFixed(Math.max(0, Math.min(6, digits))).replace("-", "−");
 const signed = (value) => (value > 0 ? "+" : "") + number(value);
 const some = (n, one) => `${n} ${one}${n === 1 ? "" : "s"}`;
 const name = (k) => (k === 0 ? "root" : actions[nodes.action[k]]);
