@@ -13,7 +13,6 @@ from experiment import processor
 from experiment.looking import look_at, read_learned, refusals
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
     from agents.muzero.agent import MuZero
