@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -93,7 +94,7 @@ def test_what_was_learned_decides(tmp_path: Path, case: str) -> None:
     agent = tmp_path / "agent.json"
     agent.write_text(json.dumps({"agent_name": "MuZero", "parameters": QUICK | CASES[case][0]}))
     driver = driver_of(experiment)
-    learned = dict(driver.learned_params())
+    learned: dict[str, Any] = dict(driver.learned_params())
     driver.close()
     name = next(key for key in reversed(learned) if "policy" in key and learned[key].ndim == 1)
     learned[name] = np.eye(len(learned[name]), dtype=np.float32)[1] * 50
