@@ -1,11 +1,12 @@
 """How long an update of MuZero takes: a plain version, the learner in torch, and the compiled one.
 
-    python benchmarks/muzero_update.py [--seconds 3]
+    python benchmarks/muzero_update.py [--seconds 3] [--profile]
 
-Networks of dense layers, as for CartPole-v1: 64 features of a latent state, 51 bins, batches of
-128, five steps of the model, consistency. The plain version reads as the equations do: every step
-of the model calls every head, gradients are torch's, and so is Adam. All three take the same batch,
-in turns, in one process of one thread; the milliseconds are CPU time, the least of the repeats.
+Batches of 128, five steps of the model, 51 bins, consistency. "dense" is the network of
+config/agent/MuZero_cartpole.json, 64 features of a latent state; "minatar" that for pictures of
+10 x 10 x 4, 32 channels of 5 x 5. The plain version reads as the equations do: every step of the
+model calls every head, gradients are torch's, and so is Adam. All take the same batch, in turns,
+in one process of one thread; the milliseconds are CPU time, the least of the repeats.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import click
+import gymnasium
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -31,33 +33,37 @@ from agents.muzero.building import widths_of
 from agents.muzero.dense import initial
 from agents.muzero.dense_learner import DenseLearner
 from agents.muzero.networks import Network
+from agents.muzero.observations import Observations
 from agents.muzero.replay import Batch
+from agents.muzero.self_supervision.consistency import Consistency
 from agents.muzero.settings import MuZeroSettings
 from agents.muzero.supports import supports
 from agents.muzero.targets import Targets
-from agents.muzero.torch_building import dense_network
+from agents.muzero.torch_building import dense_network, picture_network
+from agents.muzero.torch_inference import Reader
 from agents.muzero.torch_learner import TorchLearner
 from agents.muzero.torch_scalars import scaled_gradient, two_hot
 
-INPUTS, ACTIONS = 4, 2
+#: Of each network: the shape of an observation, and actions.
+CASES = {"dense": ((4,), 2), "minatar": ((10, 10, 4), 6)}
 Floats = NDArray[np.float32]
 
 
 class Plain:
     """One step after another, one term after another."""
 
-    def __init__(self, settings: MuZeroSettings, network: Network) -> None:
-        self._settings, self._network = settings, network
+    def __init__(self, settings: MuZeroSettings, network: Network, read: Reader) -> None:
+        self._settings, self._network, self._read = settings, network, read
         self._optimizer = torch.optim.Adam(network.parameters())
         self._values, self._rewards = supports(settings)
 
     def update(self, observations: Floats, batch: Batch, values: Floats, rate: float) -> None:
         """As of `agents.muzero.interfaces.Learner`."""
         settings, network, targets = self._settings, self._network, batch.targets
-        seen, weights = torch.from_numpy(observations), torch.from_numpy(batch.weights)
+        weights = torch.from_numpy(batch.weights)
         actions = torch.from_numpy(batch.actions)
         total = torch.zeros(())
-        state = network.represent(seen[0])
+        state = network.represent(self._read(observations[0]))
         for k in range(settings.jumps + 1):
             scale = 1.0
             if k > 0:
@@ -70,9 +76,9 @@ class Plain:
                 loss = wanted * cross_entropy(network.rewards(state), hot)
                 total = total + scale * (weights * loss).mean()
                 with torch.no_grad():
-                    there = network.represent(seen[k])
+                    there = network.represent(self._read(observations[k]))
                 known = torch.from_numpy(targets.rows[:, k] >= 0)
-                apart = known * (state - there).square().sum(1)
+                apart = known * (state - there).square().flatten(1).sum(1)
                 total = total + scale * (weights * apart).mean()
             logits, value_logits = network.predict(state)
             policies = torch.from_numpy(batch.policies[:, k].copy())
@@ -95,17 +101,19 @@ def cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:
     return -(targets * logits.log_softmax(1)).sum(1)
 
 
-def some_batch(settings: MuZeroSettings, rng: np.random.Generator) -> tuple[Floats, Batch, Floats]:
-    """Observations [K + 1, B, inputs], a batch, and values [B, K + 1]."""
+def some_batch(
+    settings: MuZeroSettings, inputs: int, count: int, rng: np.random.Generator
+) -> tuple[Floats, Batch, Floats]:
+    """Observations [K + 1, B, inputs], a batch with `count` actions, and values [B, K + 1]."""
     B, K = settings.batch_size_per_worker, settings.jumps
     targets = Targets.empty(B, K)
     for mask in (targets.value_mask, targets.reward_mask[:, 1:], targets.policy_mask):
         mask[:] = 1
     targets.rewards[:, 1:] = 1
-    policies = rng.dirichlet(np.ones(ACTIONS), (B, K + 1)).astype(np.float32)
-    actions = rng.integers(ACTIONS, size=(B, K))
+    policies = rng.dirichlet(np.ones(count), (B, K + 1)).astype(np.float32)
+    actions = rng.integers(count, size=(B, K))
     batch = Batch(np.arange(B), np.ones(B, np.float32), targets, actions, policies)
-    observations = rng.normal(size=(K + 1, B, INPUTS)).astype(np.float32)
+    observations = rng.normal(size=(K + 1, B, inputs)).astype(np.float32)
     return observations, batch, rng.uniform(0, 300, (B, K + 1)).astype(np.float32)
 
 
@@ -128,28 +136,60 @@ def milliseconds(
     return least
 
 
+Update = Callable[[], object]
+
+
+def updates(name: str) -> dict[str, Update]:
+    """What is timed of the network of this name, each with parameters of its own."""
+    settings = MuZeroSettings()
+    shape, actions = CASES[name]
+    space = gymnasium.spaces.Box(-np.inf, np.inf, shape, np.float32)
+    observations = Observations(space)
+    batch = some_batch(settings, observations.width, actions, np.random.default_rng(1))
+
+    def read(rows: Floats) -> Tensor:
+        return torch.from_numpy(np.ascontiguousarray(rows)).view(len(rows), *shape)
+
+    def network() -> Network:
+        rng = np.random.default_rng(0)
+        if name == "dense":
+            return dense_network(settings, widths, initial(widths, rng), rng)
+        return picture_network(settings, name, observations, actions, rng)
+
+    widths = widths_of(settings, observations.width, actions)
+    learners: dict[str, Plain | TorchLearner | DenseLearner] = {
+        "plain, in torch": Plain(settings, network(), read),
+        "in torch, heads on all steps at once": TorchLearner(
+            settings, network(), read, ssl=Consistency()
+        ),
+    }
+    if name == "dense":
+        values = initial(widths, np.random.default_rng(0))
+        learners["compiled"] = DenseLearner(settings, widths, values, capacity=8)
+    return {said: functools.partial(one.update, *batch, 1e-4) for said, one in learners.items()}
+
+
 @click.command()
 @click.option("--seconds", default=3.0, show_default=True, help="CPU-seconds of each.")
 @click.option("--repeats", default=10, show_default=True)
-def main(seconds: float, repeats: int) -> None:
+@click.option("--profile", is_flag=True, help="What the learners in torch spend it on.")
+def main(seconds: float, repeats: int, profile: bool) -> None:
     """Prints a Markdown table."""
-    settings = MuZeroSettings()
-    widths = widths_of(settings, INPUTS, ACTIONS)
-    values = initial(widths, np.random.default_rng(0))
-    batch = some_batch(settings, np.random.default_rng(1))
-    networks = [dense_network(settings, widths, values, np.random.default_rng(0)) for _ in range(2)]
-    learners: dict[str, Plain | TorchLearner | DenseLearner] = {
-        "plain, in torch": Plain(settings, networks[0]),
-        "in torch, heads on all steps at once": TorchLearner(
-            settings, networks[1], torch.from_numpy
-        ),
-        "compiled": DenseLearner(settings, widths, values, capacity=8),
-    }
-    calls = [functools.partial(one.update, *batch, 1e-4) for one in learners.values()]
-    found = milliseconds(calls, seconds, repeats)
-    print("| learner | ms an update | of the plain one |\n|---|---|---|")
-    for name, spent in zip(learners, found, strict=True):
-        print(f"| {name} | {spent:.2f} | {spent / found[0]:.2f} |")
+    torch.set_num_threads(1)
+    print("| network | learner | ms an update | of the plain one |\n|---|---|---|---|")
+    profiled = []
+    for name in CASES:
+        calls = updates(name)
+        found = milliseconds(list(calls.values()), seconds, repeats)
+        for said, spent in zip(calls, found, strict=True):
+            print(f"| {name} | {said} | {spent:.2f} | {spent / found[0]:.2f} |", flush=True)
+        profiled.append((name, calls["in torch, heads on all steps at once"]))
+    for name, call in profiled if profile else ():
+        with torch.profiler.profile() as seen:
+            for _ in range(5):
+                call()
+        print(f"\n{name}:")
+        print(seen.key_averages().table(sort_by="self_cpu_time_total", row_limit=15))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """How many simulations a CPU-second a search makes, beside mctx.
 
-    pip install -r tests/requirements.txt      # mctx and jax are there
+    pip install -r tests/requirements.txt      # mctx and jax are there; without, they are left out
     python benchmarks/search.py [--case A2-H64-B1] [--simulations 50] [--seconds 2]
 
 Whole searches with one network: two dense layers of dynamics, a dense layer and heads, rewards and
@@ -11,13 +11,14 @@ Compilation is not in the rates.
 
 from __future__ import annotations
 
+import importlib.util
 import itertools
 import os
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
@@ -40,6 +41,7 @@ CASES = {
     for actions, width in ((2, 64), (18, 64))
     for batch in (1, 8, 64)
 }
+SAID: dict[Kind, str] = {"puct": "pUCT", "gumbel": "Gumbel"}
 DISCOUNT = 0.997
 
 
@@ -68,11 +70,8 @@ def network(actions: int, width: int) -> tuple[MLPLayers, MLPModel]:
     )
 
 
-class Contender(NamedTuple):
-    """What is timed: one call makes `simulations` for each root."""
-
-    name: str
-    call: Callable[[], object]
+#: What is timed: one call makes all simulations of each root.
+Contender = Callable[[], object]
 
 
 def own(engine: Engine, kind: Kind, case: tuple[int, int, int], simulations: int) -> Contender:
@@ -92,7 +91,7 @@ def own(engine: Engine, kind: Kind, case: tuple[int, int, int], simulations: int
         noise = draw_noise(settings, batch, actions, rng, explore=True)
         return search.run(latents, logits, values, model, noise=noise)
 
-    return Contender(f"{engine} {kind}", call)
+    return call
 
 
 def mctx(kind: str, case: tuple[int, int, int], simulations: int) -> Contender:
@@ -143,7 +142,7 @@ def mctx(kind: str, case: tuple[int, int, int], simulations: int) -> Contender:
         key = jax.random.PRNGKey(next(keys))
         return jax.block_until_ready(search(parameters, key, *roots))
 
-    return Contender(f"mctx {kind}", call)
+    return call
 
 
 def rates(
@@ -152,13 +151,13 @@ def rates(
     """The best of so many repeats of each, in turns."""
     best = [0.0] * len(contenders)
     for contender in contenders:
-        contender.call()  # compiles
+        contender()  # compiles
     for _ in range(repeats):
         for i, contender in enumerate(contenders):
             calls = 0
             started = spent = time.process_time()
             while spent - started < seconds / repeats:
-                contender.call()
+                contender()
                 calls += 1
                 spent = time.process_time()
             best[i] = max(best[i], calls * simulations / (spent - started))
@@ -170,28 +169,27 @@ def rates(
 @click.option("--simulations", default=50, show_default=True)
 @click.option("--seconds", default=2.0, show_default=True, help="CPU-seconds of each rate.")
 @click.option("--repeats", default=4, show_default=True)
-@click.option("--without-mctx", is_flag=True)
-def main(
-    names: tuple[str, ...], simulations: int, seconds: float, repeats: int, without_mctx: bool
-) -> None:
+def main(names: tuple[str, ...], simulations: int, seconds: float, repeats: int) -> None:
     """Prints a Markdown table of simulations a CPU-second."""
     kinds: tuple[Kind, ...] = ("puct", "gumbel")
     engines: tuple[Engine, ...] = ("fused", "numba")
-    print("| network, roots | search | simulations/CPU-s | beside the best mctx | beside its own |")
-    print("|---|---|---|---|---|")
+    there = all(importlib.util.find_spec(package) for package in ("jax", "mctx"))
+    told = [f"{engine}, {SAID[kind]}" for engine in (*engines, "mctx") for kind in kinds]
+    told = told if there else told[: len(engines) * len(kinds)]
+    print(f"| network, roots | {' | '.join(told)} | fused, mctx's best | numba, mctx's pUCT |")
+    print("|---|" + "---|" * (len(told) + 2))
     for name in names or CASES:
         case = CASES[name]
         contenders = [own(engine, kind, case, simulations) for engine in engines for kind in kinds]
-        if not without_mctx:
+        if there:
             contenders += [mctx(kind, case, simulations) for kind in kinds]
         found = rates(contenders, simulations * case[2], seconds, repeats)
-        peers = dict(zip(kinds, found[len(engines) * len(kinds) :], strict=False))
-        for contender, rate in zip(contenders, found, strict=True):
-            beside = ""
-            if peers:
-                same = peers["puct" if contender.name.endswith("puct") else "gumbel"]
-                beside = f"{rate / max(peers.values()):.2f} | {rate / same:.2f}"
-            print(f"| {name} | {contender.name} | {rate:,.0f} | {beside or '- | -'} |", flush=True)
+        ratios = ["-", "-"]
+        if there:
+            *_, puct, gumbel = found
+            ratios = [f"{max(found[:2]) / max(puct, gumbel):.1f}", f"{found[2] / puct:.1f}"]
+        cells = [name, *(f"{rate:,.0f}" for rate in found), *ratios]
+        print(f"| {' | '.join(cells)} |", flush=True)
 
 
 if __name__ == "__main__":

@@ -32,10 +32,10 @@ def draw(
         figure = page.new_figure(width, height)
         axes = figure.add_subplot()
         for position, summary in enumerate(summaries):
-            _draw_experiment(axes, summary, *style.colour(position))
+            draw_experiment(axes, summary, *style.colour(position))
         for reference in references:
             _draw_reference(axes, reference)
-        _label_axes(axes, summaries, width)
+        label_axes(axes, summaries, width)
         handles, names = axes.get_legend_handles_labels()
         ends = [
             (float(each.mean[-1]), style.colour(position)[0], each.label)
@@ -55,7 +55,7 @@ def notes(summaries: Sequence[Summary]) -> list[page.Note]:
     ]
 
 
-def _draw_experiment(axes: Axes, summary: Summary, colour: str, dashes: Any) -> None:
+def draw_experiment(axes: Axes, summary: Summary, colour: str, dashes: Any) -> None:
     several = len(summary.seeds) > 1
     if several:
         lines = drawn_seed_lines(summary)
@@ -91,7 +91,7 @@ def _draw_reference(axes: Axes, reference: Reference) -> None:
         )
 
 
-def _label_axes(axes: Axes, summaries: Sequence[Summary], width: float) -> None:
+def label_axes(axes: Axes, summaries: Sequence[Summary], width: float) -> None:
     axes.set_ylabel(style.SCORE_LABELS[summaries[0].metric.kind])
     longest = max(each.total_timesteps for each in summaries)
     page.label_timesteps(axes, longest, width, summaries[0].axis)

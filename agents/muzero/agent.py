@@ -29,6 +29,7 @@ from agents.muzero.schedules import epsilon, temperature
 from agents.muzero.settings import MuZeroSettings
 from agents.muzero.targets import CUT, STEP, TERMINAL
 from agents.muzero.training import Training
+from agents.search.search import Search
 
 #: Observations at most that it decides on at once in evaluation.
 MOST = 32
@@ -208,6 +209,11 @@ class MuZero:
             )
             chosen += self._actions.sent(actions)
         return chosen
+
+    @property
+    def looked_at(self) -> Search | None:
+        """See `Decisions`."""
+        return self._decisions.looked_at
 
     # -- leaving and coming back
 

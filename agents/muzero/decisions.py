@@ -65,6 +65,12 @@ class Decisions:
         """What searches run on; "" before the first one."""
         return next((search.engine for search in self._searches.values()), "")
 
+    @property
+    def looked_at(self) -> Search | None:
+        """The search of a single observation in evaluation, as it was left by the last; None before
+        the first."""
+        return self._searches.get((False, 1))
+
     def explore(
         self,
         network: Inference,

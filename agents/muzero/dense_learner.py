@@ -174,8 +174,11 @@ class DenseLearner:
         self.target.refresh()
 
     def learned_params(self) -> dict[str, np.ndarray]:
+        return {name: array.copy() for name, array in self._named().items()}
+
+    def _named(self) -> dict[str, Floats]:
         return {
-            f"{name}_{kind}_{place}": array.copy()
+            f"{name}_{kind}_{place}": array
             for name, stack in self.widths.views(self.values).items()
             for place, layer in enumerate(stack)
             for kind, array in zip(("weight", "bias"), layer, strict=True)

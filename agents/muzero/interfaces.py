@@ -115,3 +115,17 @@ class Learner(Protocol):
     def close(self) -> None:
         """Ends what it has started."""
         ...
+
+
+def check_params(params: Mapping[str, np.ndarray], own: Mapping[str, np.ndarray]) -> None:
+    """
+    Raises:
+        ValueError: `params` are not those of the network that has `own`.
+    """
+    for name, array in own.items():
+        if name not in params:
+            raise ValueError(f"the weights hold no {name}: they are of another network")
+        if params[name].shape != array.shape:
+            raise ValueError(
+                f"{name} has shape {list(params[name].shape)}, not {list(array.shape)}"
+            )

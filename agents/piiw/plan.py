@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import os
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from experiment import processor
+from experiment.looking import look_at, read_learned, refusals
 
 if TYPE_CHECKING:
     import numpy as np
@@ -70,32 +70,17 @@ def main(
     searched: int,
     video: Path | None,
 ) -> None:
-    from agents.base import AgentRefused
-    from envs.errors import EnvironmentRefused
-    from experiment.errors import SweepError
-
-    try:
+    with refusals(env_json), contextlib.ExitStack() as stack:
         episode = Episode(env_json, agent_json, index, budget, seed)
-        with contextlib.ExitStack() as stack:
-            stack.callback(episode.close)
-            if weights is not None:
-                episode.take_weights(weights)
-            if video is not None:
-                episode.film(video, stack)
-            episode.play(1 if one_step else decisions, searched if output else None)
+        stack.callback(episode.close)
+        if weights is not None:
+            episode.take_weights(weights)
+        if video is not None:
+            episode.film(video, stack)
+        episode.play(1 if one_step else decisions, searched if output else None)
+        stack.close()
         if output is not None:
             episode.write_search(output, searched)
-    except SweepError as error:
-        _refuse(str(error))
-    except EnvironmentRefused as refused:
-        _refuse(f"{env_json}: {refused.field} {refused.problem}")
-    except (AgentRefused, OSError) as error:
-        _refuse(str(error))
-
-
-def _refuse(message: str) -> None:
-    click.echo(f"error: {message}", err=True)
-    sys.exit(2)
 
 
 class Episode:
@@ -108,35 +93,22 @@ class Episode:
     def __init__(
         self, env_json: Path, agent_json: Path | None, index: int, budget: int | None, seed: int
     ) -> None:
-        import msgspec
         import numpy as np
 
-        import agents
         import envs
         from agents.base import AgentRefused
         from envs.simulator import check_exact, make_simulator
-        from experiment.agent_file import check_rules
-        from experiment.configuration import build_experiment
         from experiment.errors import ConfigError
         from experiment.files import read_json_object
 
         agent_file: Any = {"agent_name": "rolloutIW", "parameters": {}}
         if agent_json is not None:
             agent_file = read_json_object(agent_json)
-        experiment = build_experiment(
-            read_json_object(env_json), agent_file, str(env_json), str(agent_json)
-        )
-        agent_type = agents.agent_type(experiment.agent_name)
+        looked = look_at(env_json, agent_file, str(agent_json), index)
+        experiment, agent_type, _ = looked
         if not getattr(agent_type, "PLANS", False):
             raise ConfigError(f"{agent_json}: {experiment.agent_name} is no planner")
-        if index >= experiment.grid.size:
-            raise ConfigError(f"{agent_json} has no setting {index}: {experiment.grid.size} in all")
-        setting = experiment.grid.setting(index)
-        if budget is not None:
-            setting = {**setting, "nodes": budget}
-        settings_type = agents.settings_type(experiment.agent_name)
-        check_rules(settings_type, setting)
-        settings = msgspec.convert(setting, settings_type)
+        settings = looked.settings(**({} if budget is None else {"nodes": budget}))
         self.name, self.settings = experiment.agent_name, settings
         self.environment: Problem = envs.make(experiment.environment, render_mode=None)
         self.drawn = experiment.environment
@@ -166,17 +138,13 @@ class Episode:
 
     def take_weights(self, path: Path) -> None:
         """Gives the network what a run has learned."""
-        import numpy as np
-
         from agents.base import AgentRefused
 
         learner = getattr(self.agent, "learner", None)
         if learner is None:
             raise AgentRefused(f"{self.name} has no network that could take {path}")
         try:
-            with np.load(path) as arrays:
-                learned = {name.removeprefix("learned_params."): arrays[name] for name in arrays}
-            learner.network.set_params(learned)
+            learner.network.set_params(read_learned(path))
         except ValueError as error:
             raise AgentRefused(f"{path}: {error}") from None
 
@@ -270,14 +238,9 @@ class Episode:
 
     def write_search(self, path: Path, wanted: int) -> None:
         """Writes the search that was kept."""
-        from agents.base import AgentRefused
-        from agents.planning.search_record import encode
+        from agents.search_file import save
 
-        if self._search is None:
-            raise AgentRefused(f"there was no decision {wanted}: the episode took {self._number}")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(encode(self._search))
-        click.echo(f"wrote {path}: python plotting/search_tree.py {path} -o search.html")
+        click.echo(save(self._search, path, wanted, self._number))
 
     def close(self) -> None:
         self.environment.close()

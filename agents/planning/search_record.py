@@ -7,10 +7,6 @@ creation with the root first, `nodes` (a list for each field); and `images`, eac
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import io
-import math
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -26,15 +22,13 @@ from agents.planning.tree import (
     TRUNCATED,
     Tree,
 )
+from agents.search_file import FORMAT, Images, known
 
 if TYPE_CHECKING:
     from agents.planning.planner import Budget, Decision, Planner
     from envs.simulator import Simulator
 
-FORMAT = "search/1"
 MOST_NAMES = 8  # of novel atoms of a node
-THUMBNAIL = 96  # pixels, of the longer side at most
-COLOURS = 64  # of a thumbnail
 _FLAGS = {
     "terminated": TERMINATED,
     "truncated": TRUNCATED,
@@ -79,7 +73,7 @@ def search_record(
         rule.gamma, risk_averse=rule.risk_averse, value_everywhere=rule.value_everywhere
     )
     prior = tree.prior
-    shared = _Images()
+    shared = Images()
     novel = _novel_atoms(tree, planner) if atom_name else None
     has_values = bool(tree.value.any())
     return {
@@ -92,9 +86,9 @@ def search_record(
         "actions": list(actions),
         "chosen": decision.action,
         "root": {
-            "prior": _known(prior[0]),
-            "q": _known(decision.q),
-            "policy": _known(decision.policy),
+            "prior": known(prior[0]),
+            "q": known(decision.q),
+            "policy": known(decision.policy),
         },
         "nodes": {
             "parent": parent,
@@ -102,7 +96,7 @@ def search_record(
             "reward": tree.reward.tolist(),
             "return": returns.tolist(),
             "depth": tree.depth.tolist(),
-            "prior": [None, *_known(prior[tree.parent[1:], tree.action[1:]])],
+            "prior": [None, *known(prior[tree.parent[1:], tree.action[1:]])],
             "value": tree.value.tolist() if has_values else [None] * tree.size,
             **{key: ((flags & flag) != 0).tolist() for key, flag in _FLAGS.items()},
             "novel_atoms": [
@@ -116,13 +110,6 @@ def search_record(
         },
         "images": shared.uris,
     }
-
-
-def encode(record: dict[str, Any]) -> bytes:
-    """The record as the bytes of a file."""
-    import orjson
-
-    return orjson.dumps(record)
 
 
 def simulated_pictures(
@@ -152,11 +139,6 @@ def simulated_pictures(
     return picture
 
 
-def _known(values: NDArray[np.float64]) -> list[float | None]:
-    """Null for what was not asked (NaN) or not expanded (-inf)."""
-    return [value if math.isfinite(value) else None for value in values.tolist()]
-
-
 def _novel_atoms(tree: Tree, planner: Planner) -> list[list[int]]:
     """The atoms of each node that no node before it had at its depth or above: what an evaluation
     of novelty of width 1 found, done again. Empty where that is not what was counted."""
@@ -174,32 +156,3 @@ def _novel_atoms(tree: Tree, planner: Planner) -> list[list[int]]:
             least.update(dict.fromkeys(novel, depth))
         found.append(novel if node and enters and len(novel) == counts[node] else [])
     return found
-
-
-class _Images:
-    """Thumbnails as data URIs; equal pictures are one."""
-
-    def __init__(self) -> None:
-        self.uris: list[str] = []
-        self._numbers: dict[bytes, int] = {}
-
-    def add(self, picture: NDArray[np.uint8] | None) -> int:
-        """The picture's number, -1 for none."""
-        if picture is None:
-            return -1
-        key = hashlib.blake2b(picture.tobytes() + repr(picture.shape).encode()).digest()
-        if key not in self._numbers:
-            self._numbers[key] = len(self.uris)
-            self.uris.append(thumbnail(picture))
-        return self._numbers[key]
-
-
-def thumbnail(picture: NDArray[np.uint8]) -> str:
-    """A picture [H, W, 3] as a small PNG in a data URI: whole pixels are averaged."""
-    from PIL import Image
-
-    image = Image.fromarray(np.ascontiguousarray(picture)).convert("RGB")
-    times = math.ceil(max(image.size) / THUMBNAIL)
-    file = io.BytesIO()
-    image.reduce(times).quantize(COLOURS, dither=Image.Dither.NONE).save(file, "PNG", optimize=True)
-    return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()

@@ -99,6 +99,10 @@ def sample_actions(
 class Search:
     """Searches of one kind, in memory allocated once; one call at a time.
 
+    Attributes:
+        trees: of the last call.
+        found: by it; None before the first.
+
     Args:
         settings: what to do.
         actions: A.
@@ -121,6 +125,7 @@ class Search:
         self.settings, self.actions, self.capacity = settings, actions, capacity
         self.engine: Engine = engine
         self.trees = new_trees(settings, capacity, actions)
+        self.found: SearchResult | None = None
         self._latents: NDArray[Any] = np.zeros((0, 0))
         self._room: NDArray[Any] = np.zeros((0, 0))
         nodes = settings.simulations + 1
@@ -170,7 +175,7 @@ class Search:
                 raise ValueError("a root has no legal action: its episode is over")
             logits[~legal] = -np.inf
         dirichlet, gumbel, ties = self._arrays(noise, batch)
-        result = SearchResult(
+        result = self.found = SearchResult(
             np.empty((batch, self.actions), np.int64),
             np.empty((batch, self.actions)),
             np.empty(batch),

@@ -130,7 +130,9 @@ class TicTacToe(BoardGame):
 
     rules: ClassVar = board_rules.TicTacToe
     action_names = tuple(
-        f"{row} {column}" for row in ("TOP", "MIDDLE", "BOTTOM") for column in ("LEFT", "", "RIGHT")
+        f"{row} {column}".strip()
+        for row in ("TOP", "MIDDLE", "BOTTOM")
+        for column in ("LEFT", "", "RIGHT")
     )
 
     def __init__(

@@ -24,16 +24,21 @@ def dot(search: Search) -> bytes:
             *(["dashed"] if "cached" in flags else []),
             *(["bold"] if node in path else []),
         ]
-        label = f"{'× ' if shape == 'plain' else ''}{node}\n{search.nodes.returns[node]:.4g}"
+        visits = f"\n{search.nodes.visits[node]} visits" if search.nodes.visits else ""
+        label = (
+            f"{'× ' if shape == 'plain' else ''}{node}\n{search.nodes.returns[node]:.4g}{visits}"
+        )
         said = f"label={_quoted(label)}, tooltip={_quoted(', '.join(flags) or 'open')}"
         said += f", shape={shape}" if shape != "circle" else ""
         said += f", style={_quoted(','.join(styles))}" if styles else ""
         lines.append(f"  {node} [{said}];")
         if node:
             reward = search.nodes.reward[node]
-            text = search.actions[search.nodes.action[node]] + (f" {reward:+.4g}" if reward else "")
-            bold = ", style=bold" if node in path else ""
-            lines.append(f"  {search.nodes.parent[node]} -> {node} [label={_quoted(text)}{bold}];")
+            told = f" {reward:+.4g}" if search.rewarded(node) else ""
+            said = f"label={_quoted(search.actions[search.nodes.action[node]] + told)}"
+            said += f", penwidth={1 + 4 * search.width(node):.2g}" if search.nodes.visits else ""
+            said += ", style=bold" if node in path else ""
+            lines.append(f"  {search.nodes.parent[node]} -> {node} [{said}];")
     return "\n".join([*lines, "}", ""]).encode()
 
 

@@ -73,7 +73,7 @@ def draw(
         _point(plan, p, rungs[level], breadth, levels)
         for p, level in zip(position, depth, strict=True)
     ]
-    notes = [Note(_caption(search))]
+    notes = [Note(_caption(search, boxes=plan.pictures))]
     look = style.STYLES[style_name]
     with styled():
         figure = new_figure(max(width + 0.2, NARROWEST), height + 0.1)
@@ -98,7 +98,8 @@ def _plan(
     direction: str | None,
 ) -> _Plan:
     """As large as is readable, within what the style has room for."""
-    with_pictures = len(search) <= MOST_PICTURES and any(k >= 0 for k in search.nodes.image)
+    some = search.nodes.visits or any(k >= 0 for k in search.nodes.image)
+    with_pictures = len(search) <= MOST_PICTURES and some
     plans = []
     for right in (False, True) if direction is None else (direction == "right",):
         width, height = largest
@@ -136,7 +137,7 @@ def _edges(axes: Axes, search: Search, points: list[tuple[float, float]], plan: 
 
     path = set(search.chosen_path())
     curved = [Line.MOVETO, Line.CURVE4, Line.CURVE4, Line.CURVE4]
-    groups: dict[str, list[Line]] = {"plain": [], "pruned": [], "chosen": []}
+    groups: dict[str, list[tuple[Line, float]]] = {"plain": [], "pruned": [], "chosen": []}
     for node in range(1, len(search)):
         (x, y), (u, v) = points[search.nodes.parent[node]], points[node]
         if plan.right:
@@ -144,16 +145,20 @@ def _edges(axes: Axes, search: Search, points: list[tuple[float, float]], plan: 
         else:
             corners = [(x, y), (x, (y + v) / 2), (u, (y + v) / 2), (u, v)]
         kind = "chosen" if node in path else "pruned" if search.nodes.pruned[node] else "plain"
-        groups[kind].append(Line(corners, curved))
-    thin = max(0.3, min(0.9, 12 * plan.radius))
+        groups[kind].append((Line(corners, curved), search.width(node)))
+    thin, thick = max(0.3, min(0.9, 12 * plan.radius)), max(1.4, min(3, 40 * plan.radius))
     looks: dict[str, dict[str, Any]] = {
-        "plain": {"edgecolor": EDGE, "linewidth": thin},
-        "pruned": {"edgecolor": EDGE, "linewidth": thin, "linestyle": (0, (2.5, 2))},
-        "chosen": {"edgecolor": CHOSEN, "linewidth": max(1.4, min(3, 40 * plan.radius))},
+        "plain": {"edgecolor": EDGE},
+        "pruned": {"edgecolor": EDGE, "linestyle": (0, (2.5, 2))},
+        "chosen": {"edgecolor": CHOSEN},
     }
     for kind, lines in groups.items():
+        least = thick if kind == "chosen" and not search.nodes.visits else thin
+        widths = [least + 1.5 * thick * share for _, share in lines]
+        paths = [line for line, _ in lines]
         axes.add_collection(
-            PathCollection(lines, facecolor="none", zorder=1, **looks[kind]), autolim=False
+            PathCollection(paths, facecolor="none", linewidths=widths, zorder=1, **looks[kind]),
+            autolim=False,
         )
 
 
@@ -180,7 +185,7 @@ def _marks(axes: Axes, search: Search, points: list[tuple[float, float]], plan: 
         rewarded = [
             (points[k][0] + 1.5 * beside, points[k][1] - 1.5 * beside)
             for k, reward in enumerate(search.nodes.reward)
-            if reward * sign > 0
+            if reward * sign > 0 and search.rewarded(k)
         ]
         _dots(axes, rewarded, marker, REWARD, 0.7 * size, True)
     _dots(axes, _those(points, search.nodes.cached), "o", CACHED, 1.8 * size, False, 0.25)
@@ -237,6 +242,8 @@ def _pictures(axes: Axes, search: Search, points: list[tuple[float, float]], pla
             a, b = r * width / max(width, height), r * height / max(width, height)
             extent = (x - a, x + a, y - b, y + b)
             axes.imshow(images[image], extent=extent, zorder=2.1, alpha=faded)
+        elif search.nodes.visits:
+            _numbers(axes, search, node, (x, y), r)
         axes.add_patch(
             Rectangle(
                 (x - r, y - r),
@@ -270,6 +277,17 @@ def _pictures(axes: Axes, search: Search, points: list[tuple[float, float]], pla
     return _legend(search, [kind for kind in KINDS if kind in kinds])
 
 
+def _numbers(axes: Axes, search: Search, node: int, at: tuple[float, float], r: float) -> None:
+    """What is known of a state that has no picture: visits, and below them its return."""
+    x, y = at
+    size = min(8.0, 72 * r * 0.4)
+    returns = search.nodes.returns
+    value = style.rounded(returns[node], max(returns) - min(returns))
+    both: dict[str, Any] = {"ha": "center", "va": "center", "zorder": 2.3}
+    axes.text(x, y + 0.35 * r, str(search.nodes.visits[node]), size=size, weight="bold", **both)
+    axes.text(x, y - 0.4 * r, value, size=0.85 * size, color=style.GREY, **both)
+
+
 def _image(uri: str) -> Any:
     from PIL import Image
 
@@ -285,7 +303,10 @@ def _words(
     for node in range(1, len(search)):
         x, y = points[node]
         action, reward = search.actions[search.nodes.action[node]], search.nodes.reward[node]
-        told = f"{reward:+.4g}".replace("-", "\N{MINUS SIGN}") if reward else ""
+        digits = ".2f" if search.nodes.visits else ".4g"
+        told = ""
+        if search.rewarded(node):
+            told = f"{reward:+{digits}}".replace("-", "\N{MINUS SIGN}")
         text = told if small else f"{action} {told}".strip()
         if text:
             axes.text(
@@ -329,7 +350,10 @@ def _legend(search: Search, kinds: Sequence[str]) -> _Drawn:
             ),
         ),
         (any(nodes.life_lost), lambda: add("life lost", marker="v", color=LOST)),
-        (any(nodes.reward), lambda: add("reward", marker="+", color=REWARD)),
+        (
+            any(map(search.rewarded, range(len(search)))),
+            lambda: add("reward", marker="+", color=REWARD),
+        ),
         (
             bool(search.chosen_path()),
             lambda: add("chosen action, then the best line", linestyle="-", color=CHOSEN, lw=2.4),
@@ -341,7 +365,7 @@ def _legend(search: Search, kinds: Sequence[str]) -> _Drawn:
     return handles, labels
 
 
-def _caption(search: Search) -> str:
+def _caption(search: Search, *, boxes: bool) -> str:
     limits = [f"{v:.6g} {what}" for what, v in search.budget.items() if v is not None]
     said = [
         search.environment,
@@ -355,4 +379,8 @@ def _caption(search: Search) -> str:
         q = search.root.q[search.chosen]
         value = "" if q is None else f" (Q {q:.4g})".replace("-", "\N{MINUS SIGN}")
         text += f" Chosen: {search.actions[search.chosen]}{value}."
+    if search.nodes.visits:
+        text += " Edges are as wide as they were visited."
+        if boxes:
+            text += f" In a box: visits, and below them {search.word('return')}."
     return text

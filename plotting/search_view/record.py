@@ -13,6 +13,7 @@ import msgspec
 from plotting.data_file import BadInput
 
 FORMAT = "search/1"
+LEAST_REWARD = 0.1  # that marks a state of a learned model
 #: What a node may be, in the order in which pages and figures name it.
 FLAGS = ("terminated", "truncated", "solved", "pruned", "cached", "life_lost")
 _IMAGE = re.compile(r"data:image/(?:png|jpeg|gif|webp);base64,([A-Za-z0-9+/=]*)")
@@ -31,6 +32,7 @@ class Nodes(msgspec.Struct):
 
     Node 0 is the root: parent and action -1. image: a position in the record's images, or -1.
     prior: the probability with which the guide chose the edge into the node.
+    visits: of a search that counts them; widths are drawn by them, and the best line goes by them.
     """
 
     parent: list[int]
@@ -57,6 +59,7 @@ class Search(msgspec.Struct):
 
     chosen: the action taken; None where none was.
     budget: what it was limited to, such as {"nodes": 100}.
+    words: what this search calls "return", "guide", "policy" or "value".
     images: as data URIs, each once.
     """
 
@@ -68,6 +71,7 @@ class Search(msgspec.Struct):
     planner: str = ""
     gamma: float | None = None
     budget: dict[str, float | None] = {}
+    words: dict[str, str] = {}
     chosen: int | None = None
     root: Root = msgspec.field(default_factory=Root)
     images: list[str] = []
@@ -85,15 +89,30 @@ class Search(msgspec.Struct):
         return found
 
     def chosen_path(self) -> list[int]:
-        """From the root along the action taken, then the best line as far as one is the best."""
+        """From the root along the action taken, then the best line as far as one is the best: by
+        visits, where there are some, and returns."""
         children, returns = self.children(), self.nodes.returns
+        merits = list(zip(self.nodes.visits or [0] * len(self), returns, strict=True))
         taken = [node for node in children[0] if self.nodes.action[node] == self.chosen]
         path = [0]
         while len(taken) == 1:
             path += taken
-            best = max((returns[node] for node in children[path[-1]]), default=0.0)
-            taken = [node for node in children[path[-1]] if returns[node] == best]
+            best = max((merits[node] for node in children[path[-1]]), default=(0, 0.0))
+            taken = [node for node in children[path[-1]] if merits[node] == best]
         return path if len(path) > 1 else []
+
+    def word(self, name: str) -> str:
+        """What this search calls it."""
+        return self.words.get(name, name)
+
+    def rewarded(self, node: int) -> bool:
+        """Whether there is a reward on the way into the node; a learned one is hardly ever 0."""
+        return abs(self.nodes.reward[node]) >= (LEAST_REWARD if self.nodes.visits else 1e-300)
+
+    def width(self, node: int) -> float:
+        """How wide the edge into it is, from 0 to 1: by its share of the visits."""
+        visits = self.nodes.visits
+        return min(1.0, visits[node] / max(visits[0], 1)) ** 0.5 if visits else 0.0
 
     def flags(self, node: int) -> list[str]:
         """What the node is, of FLAGS."""

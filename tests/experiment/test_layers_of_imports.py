@@ -15,7 +15,7 @@ import agents
 
 FOLDERS = ("agents", "envs", "experiment", "plotting", "clusters", "benchmarks")
 #: Command lines among the agents' modules: nobody imports them.
-COMMANDS = [ROOT / "agents" / "piiw" / "plan.py"]
+COMMANDS = [ROOT / "agents" / "piiw" / "plan.py", ROOT / "agents" / "muzero" / "play.py"]
 FILES = sorted(
     [*ROOT.glob("*.py"), *(file for folder in FOLDERS for file in (ROOT / folder).rglob("*.py"))]
 )

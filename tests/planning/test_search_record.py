@@ -15,8 +15,9 @@ from agents.planning.decision import DecisionRule
 from agents.planning.features import Unguided, make_features
 from agents.planning.planner import Budget, Decision, SearchSettings
 from agents.planning.rollout_iw import RolloutIW
-from agents.planning.search_record import encode, search_record, simulated_pictures
+from agents.planning.search_record import search_record, simulated_pictures
 from agents.planning.tree import CACHED, Tree
+from agents.search_file import encode
 from envs.settings import EnvironmentSettings
 from envs.simulator import Simulator, make_simulator
 from plotting.search_view.record import Search, parse

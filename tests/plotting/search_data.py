@@ -76,6 +76,7 @@ def search(
         "planner": "Rollout IW(1)",
         "gamma": gamma,
         "budget": {"nodes": count - 1},
+        "words": {},
         "actions": list(ACTIONS),
         "chosen": chosen,
         "root": {"prior": [0.2] * 5, "q": q, "policy": [float(a == chosen) for a in range(5)]},
@@ -124,3 +125,26 @@ def bare(parents: Sequence[int], actions: int) -> dict[str, Any]:
     zeros = [0.0] * len(parents)
     nodes = {"parent": list(parents), "action": action, "reward": zeros, "return": zeros}
     return {"format": "search/1", "actions": [f"a{k}" for k in range(actions)], "nodes": nodes}
+
+
+def visited() -> dict[str, Any]:
+    """Nine simulations of a search that counts visits, in a learned model: the root alone was seen,
+    rewards are hardly ever 0, and the action taken is not the one that looks best."""
+    parent = [-1, 0, 0, 1, 3, 1, 4, 1, 6, 3]
+    visits = [10, 8, 1, 5, 3, 1, 2, 1, 1, 1]
+    record = bare(parent, 3)
+    record["nodes"] |= {
+        "action": [-1, 0, 1, 0, 1, 1, 0, 2, 0, 2],
+        "visits": visits,
+        "reward": [0.0, 0.001, 1.02, *[0.002] * 7],
+        "return": [0.5, 0.4, 0.9, 0.3, 0.2, 0.7, 0.2, 0.6, 0.1, 0.8],
+        "value": [0.25] * 10,
+        "prior": [None, *[0.5] * 9],
+        "image": [0, *[-1] * 9],
+    }
+    return record | {
+        "chosen": 0,
+        "words": {"return": "Q", "guide": "prior", "value": "network's value"},
+        "images": [picture((2, 2), 10)],
+        "root": {"prior": [0.5, 0.5, None], "q": [0.4, 0.9, None], "policy": [0.9, 0.1, None]},
+    }

@@ -29,7 +29,7 @@ def data(tmp_path: Path) -> Path:
     [
         *SECOND_TABLE,
         *("choose", "individual_runs", "heat_map", "distribution", "parallel_coordinates"),
-        *("importance", "wall_clock", "performance_profile"),
+        *("importance", "wall_clock", "performance_profile", "losses"),
     ],
 )
 def test_help_needs_neither_numpy_nor_matplotlib(name: str) -> None:

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import pytest
 from chromium import IN_CHROMIUM
 from playwright.sync_api import Browser, Page
-from search_data import bare, search
+from search_data import bare, search, visited
 from search_tab import centre, drawn, number, pixels, press, selected, set_range, settled, until
 
 from plotting.search_view.layout import level_heights, tidy
@@ -307,6 +307,28 @@ def test_a_narrow_window_needs_no_sideways_scrolling(page: Page) -> None:
     page.set_viewport_size({"width": 360, "height": 700})
     page.wait_for_function("document.documentElement.scrollWidth <= innerWidth")
     assert drawn(page) == COUNT
+
+
+# Searches that count visits
+
+
+def test_visits_and_the_search_s_own_words(browser: Browser, tmp_path: Path) -> None:
+    record = made(visited())
+    page = opened(browser, tmp_path, record)
+    press(page, "End")
+    assert number(page) == record.chosen_path()[-1]
+    press(page, "Home", "ArrowDown")
+    said = page.locator("#node dl").inner_text().split("\n")
+    pairs = dict(zip(said[::2], said[1::2], strict=True))
+    assert (pairs["Q"], pairs["visits"], pairs["prior"]) == ("0.4", "8", "0.5")
+    assert pairs["network's value"] == "0.25"
+    table = page.locator("#decision table").inner_text().split()
+    assert table[:5] == ["action", "prior", "Q", "policy", "visits"]
+    assert table[6:11] == ["a0", "0.5", "0.4", "0.9", "8"]
+    marks = page.locator("#legend button").all_inner_texts()
+    assert [mark.split()[0] for mark in marks] == ["open", "reward", "chosen"]
+    assert "Edges are as wide as they were visited" in page.locator("#legend-hint").inner_text()
+    page.close()
 
 
 # Large trees

@@ -16,7 +16,7 @@ import pytest
 from click.testing import CliRunner, Result
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from search_data import bare, search
+from search_data import bare, search, visited
 
 from plotting import search_tree
 from plotting.search_view.layout import COUSINS, SIBLINGS, level_heights, tidy
@@ -281,6 +281,21 @@ def test_a_large_tree_has_marks_and_a_paper_has_a_page(file: Path) -> None:
     crosses = sum(content["pruned"])
     marks = [len(re.findall("<use ", group)) for group in svg.split("PathCollection")]
     assert crosses in marks
+
+
+def test_where_visits_are_counted_they_lead_and_stand_in_boxes(file: Path) -> None:
+    file.write_text(json.dumps(visited()))
+    found = read(visited())
+    assert found.chosen_path() == [0, 1, 3, 4, 6, 8]
+    assert [found.rewarded(node) for node in range(3)] == [False, False, True]
+    assert found.width(1) == pytest.approx(0.8**0.5)
+    assert draw(str(file), "-o", "tree.svg").exit_code == 0
+    said = texts(Path("tree.svg").read_text())
+    assert [text for text in said if "+" in text] == ["a1 +1.02"]
+    assert all(str(visits) in said for visits in (1, 2, 3, 5, 8))
+    assert "In a box: visits, and below them Q." in " ".join(said)
+    assert draw(str(file), "-o", "tree.dot").exit_code == 0
+    assert '  0 -> 2 [label="a1 +1.02", penwidth=2.3];' in Path("tree.dot").read_text()
 
 
 @pytest.mark.parametrize(("style", "beside"), [("web", []), ("talk", ["tree.txt"])])

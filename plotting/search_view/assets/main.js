@@ -73,7 +73,10 @@ byId("out").addEventListener("click", () => zoomBy(-STEP));
 byId("fit").addEventListener("click", fit);
 byId("json").addEventListener("click", () => download("search.json", byId("data").textContent, "application/json"));
 
-const COLOURS = {return: "return", value: "value", visits: "visits", prior: "guide's probability", new_atoms: "new atoms"};
+const COLOURS = {
+  return: word("return"), value: word("value"), visits: "visits",
+  prior: word("guide") === "guide" ? "guide's probability" : word("guide"), new_atoms: "new atoms",
+};
 const varies = (values) => new Set(values.filter((value) => value !== null)).size > 1;
 options(byId("colour"), [["state", "state"],
   ...Object.entries(COLOURS).filter(([key]) => varies(nodes[key]))], "state");
@@ -81,9 +84,17 @@ byId("colour-control").hidden = byId("colour").length < 2;
 byId("colour").addEventListener("change", (event) => {
   state.colour = event.target.value;
   readShades();
-  byId("legend-hint").textContent = `A click shows them alone. ${shadesSaid && `Colour: ${shadesSaid}.`}`;
+  showHint();
   repaint();
 });
+
+function showHint() {
+  byId("legend-hint").textContent = [
+    "A click shows them alone.",
+    counted && `In a box: visits, and below them ${word("return")}. Edges are as wide as they were visited.`,
+    shadesSaid && `Colour: ${shadesSaid}.`,
+  ].filter(Boolean).join(" ");
+}
 
 document.addEventListener("theme", () => {
   readColours();
@@ -112,6 +123,7 @@ readColours();
 arrange();
 chooseDirection();
 showLegend();
+showHint();
 showDecision();
 showRanges();
 select(0);

@@ -3,7 +3,7 @@
 const tree = byId("tree"), canvas = byId("canvas");
 const pen = canvas.getContext("2d");
 const FONT = 'px system-ui, -apple-system, "Segoe UI", Roboto, "DejaVu Sans", sans-serif';
-const LEAST_PICTURE = 22, LEAST_SHAPE = 2.4, LEAST_TEXT = 46;
+const LEAST_PICTURE = 22, LEAST_SHAPE = 2.4, LEAST_TEXT = counted ? 40 : 46;
 const RAMP_STEPS = 24;
 const pictures = record.images.map(() => null);
 let colours = {}, waiting = false;
@@ -37,7 +37,7 @@ function picture(k) {
   return pictures[index];
 }
 
-const anyPicture = nodes.image.some((index) => index >= 0);
+const anyPicture = counted || nodes.image.some((index) => index >= 0);
 function markSize(a, b) {
   const side = Math.min(0.8 * a, 0.58 * b);
   if (anyPicture && side >= LEAST_PICTURE) return {radius: side / 2, picture: true};
@@ -100,8 +100,12 @@ function paint() {
   tree.dataset.milliseconds = (performance.now() - began).toFixed(1);
 }
 
+// Of a search that counts visits an edge is as wide as it was visited; edges of one look are one path.
+const WIDTHS = 6;
+const widthStep = (k) => (counted ? Math.ceil(WIDTHS * Math.sqrt(Math.min(1, nodes.visits[k] / Math.max(nodes.visits[0], 1)))) : 0);
+
 function edges(width, height, mark) {
-  const lines = {plain: new Path2D(), pruned: new Path2D(), back: new Path2D(), chosen: new Path2D()};
+  const lines = new Map();
   const fine = mark.radius >= 4;
   for (const k of shown) {
     if (k >= state.order) break;
@@ -109,23 +113,26 @@ function edges(width, height, mark) {
     const p = nodes.parent[k];
     const [x1, y1, x2, y2] = [screenX[p], screenY[p], screenX[k], screenY[k]];
     if (Math.max(x1, x2) < 0 || Math.min(x1, x2) > width || Math.max(y1, y2) < 0 || Math.min(y1, y2) > height) continue;
-    const line = lines[onPath[k] ? "chosen" : stepsBack(k) ? "back" : fine && nodes.pruned[k] ? "pruned" : "plain"];
+    const what = onPath[k] ? "chosen" : stepsBack(k) ? "back" : fine && nodes.pruned[k] ? "pruned" : "plain";
+    const key = `${what} ${widthStep(k)}`;
+    if (!lines.has(key)) lines.set(key, {what, step: widthStep(k), line: new Path2D()});
+    const {line} = lines.get(key);
     line.moveTo(x1, y1);
     if (mark.radius > 6) { // a curve leaves the fan of children readable
       if (state.right) line.bezierCurveTo((x1 + x2) / 2, y1, (x1 + x2) / 2, y2, x2, y2);
       else line.bezierCurveTo(x1, (y1 + y2) / 2, x2, (y1 + y2) / 2, x2, y2);
     } else line.lineTo(x2, y2);
   }
-  const thin = mark.radius < 2 ? 0.6 : 1.2;
-  const stroke = (line, colour, lineWidth, dash = [], alpha = 1) => {
-    Object.assign(pen, {strokeStyle: colour, lineWidth, globalAlpha: alpha});
-    pen.setLineDash(dash);
+  const thin = mark.radius < 2 ? 0.6 : 1.2, thick = Math.max(2, Math.min(4.5, mark.radius));
+  const ordered = ["back", "plain", "pruned", "chosen"];
+  for (const {what, step, line} of [...lines.values()].sort((p, q) => ordered.indexOf(p.what) - ordered.indexOf(q.what))) {
+    const chosen = what === "chosen";
+    pen.strokeStyle = chosen ? colours.chosen : colours.edge;
+    pen.lineWidth = (chosen && !counted ? thick : thin) + 1.5 * thick * step / WIDTHS;
+    pen.globalAlpha = what === "back" ? 0.35 : 1;
+    pen.setLineDash(what === "pruned" ? [3, 3] : []);
     pen.stroke(line);
-  };
-  stroke(lines.back, colours.edge, thin, [], 0.35);
-  stroke(lines.plain, colours.edge, thin);
-  stroke(lines.pruned, colours.edge, thin, [3, 3]);
-  stroke(lines.chosen, colours.chosen, Math.max(2, Math.min(4.5, mark.radius)));
+  }
   pen.setLineDash([]);
   pen.globalAlpha = 1;
 }
@@ -195,7 +202,7 @@ function paintPicture(k, r) {
     pen.globalAlpha *= what === "pruned" ? 0.5 : 1;
     pen.drawImage(found, x - w / 2, y - h / 2, w, h);
     pen.globalAlpha = stepsBack(k) ? 0.18 : 1;
-  }
+  } else if (counted) numbers(k, x, y, r);
   pen.strokeStyle = colourOf(k);
   pen.lineWidth = onPath[k] || shades ? 4 : what === "open" ? 1.5 : 2.5;
   if (what === "pruned") pen.setLineDash([4, 3]);
@@ -212,6 +219,19 @@ function paintPicture(k, r) {
   pen.globalAlpha = 1;
 }
 
+// What is known of a state that has no picture: visits, and below them its return.
+function numbers(k, x, y, r) {
+  const line = (text, at, weight, pixels, colour) => {
+    pen.font = `${weight} ${Math.min(pixels, pixels * 1.7 * r / Math.max(1, 0.55 * pixels * text.length))}${FONT}`;
+    pen.fillStyle = colour;
+    pen.fillText(text, x, at);
+  };
+  pen.textAlign = "center";
+  pen.textBaseline = "middle";
+  line(String(nodes.visits[k]), y - 0.34 * r, 700, 0.62 * r, colours.ink);
+  line(brief(nodes.return[k]), y + 0.42 * r, 500, 0.5 * r, colours.quiet);
+}
+
 // A ring for what was kept from the tree before, a triangle for a life lost, the sign of a reward.
 function paintBeside(k, {radius, picture}, least) {
   const x = screenX[k], y = screenY[k];
@@ -222,7 +242,7 @@ function paintBeside(k, {radius, picture}, least) {
     const out = picture ? radius - r : radius + r - 1;
     lostMark(pen, x + out, y - out, r);
   }
-  if (nodes.reward[k] !== 0 && radius >= 3.5 && !(picture && 2 * radius >= LEAST_TEXT)) {
+  if (rewarded(k) && radius >= 3.5 && !(picture && 2 * radius >= LEAST_TEXT)) {
     rewardMark(pen, x + radius + 2, y + radius + 2, nodes.reward[k], Math.min(13, 2.6 * radius));
   }
   if (isClosed(k) && least >= 7) hiddenCount(k, radius);
@@ -294,12 +314,12 @@ function texts(k, r, room) {
   const x = screenX[k], y = screenY[k], gap = nodes.cached[k] ? 13 : 10;
   pen.globalAlpha = stepsBack(k) ? 0.18 : 1;
   if (k > 0) {
-    const reward = nodes.reward[k] ? ` ${signed(nodes.reward[k])}` : "";
+    const reward = rewarded(k) ? ` ${signed(counted ? Number(nodes.reward[k].toFixed(2)) : nodes.reward[k])}` : "";
     const most = Math.max(3, Math.floor((state.right ? 2 * r + 30 : room - 6) / 6.4) - reward.length);
     const action = name(k).length > most ? `${name(k).slice(0, most - 1)}…` : name(k);
     plate(action + reward, x, y - r - gap, onPath[k] ? colours.chosen : reward ? colours.ink : colours.quiet, reward || onPath[k] ? 700 : 500);
   }
-  if (nodes.return[k] !== 0 && (!isClosed(k) || state.right)) plate(`R ${number(nodes.return[k])}`, x, y + r + gap, colours.quiet);
+  if (nodes.return[k] !== 0 && !counted && (!isClosed(k) || state.right)) plate(`R ${number(nodes.return[k])}`, x, y + r + gap, colours.quiet);
   pen.globalAlpha = 1;
 }
 

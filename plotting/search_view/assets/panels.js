@@ -4,7 +4,9 @@ const LEGEND = ["open", "solved", "pruned", "terminated", "truncated", "cached",
 
 function showLegend() {
   const every = Array.from({length: count}, (_, k) => k);
-  byId("legend").replaceChildren(...LEGEND.map((what) => {
+  // of a learned model most marks say nothing
+  const marks = LEGEND.filter((what) => !counted || every.some(has[what]));
+  byId("legend").replaceChildren(...marks.map((what) => {
     const number = every.filter(has[what]).length;
     return make("li", {}, make("button", {
       type: "button", "aria-pressed": String(state.alone.has(what)), disabled: number === 0,
@@ -60,9 +62,9 @@ function showNode() {
 function showDecision() {
   const of = new Map(children[0].map((k) => [nodes.action[k], k]));
   const known = (values) => values.some((value) => value !== null);
-  const columns = [["guide", root.prior, true], ["Q", root.q, false], ["policy", root.policy, true]].filter((each) => known(each[1]));
+  const columns = [[word("guide"), root.prior, true], ["Q", root.q, false], [word("policy"), root.policy, true]].filter((each) => known(each[1]));
   const head = make("tr", {}, make("th", {scope: "col"}, "action"),
-    columns.map(([title]) => make("th", {scope: "col"}, title)), make("th", {scope: "col"}, "nodes"));
+    columns.map(([title]) => make("th", {scope: "col"}, title)), make("th", {scope: "col"}, counted ? "visits" : "nodes"));
   const lines = actions.map((action, a) => {
     const k = of.get(a), taken = a === record.chosen;
     const label = (taken ? "→ " : "") + action;
@@ -72,8 +74,9 @@ function showDecision() {
         onclick: () => go(k),
       }, label)),
       columns.map(([, values, share]) => make("td", share && values[a] !== null
-        ? {class: "bar-cell", style: `--share: ${(100 * values[a]).toFixed(1)}%`} : {}, number(values[a]))),
-      make("td", {}, k === undefined ? "–" : String(below[k] + 1)));
+        ? {class: "bar-cell", style: `--share: ${(100 * values[a]).toFixed(1)}%`} : {},
+      !counted || values[a] === null ? number(values[a]) : share ? number(Number(values[a].toFixed(3))) : brief(values[a]))),
+      make("td", {}, k === undefined ? "–" : String(counted ? nodes.visits[k] : below[k] + 1)));
   });
   byId("decision").replaceChildren(make("table", {}, make("thead", {}, head), make("tbody", {}, lines)));
 }
