@@ -84,7 +84,7 @@ def test_both_sides_or_somebody_else(agent_file: Path) -> None:
     assert len(one) - 2 <= 5
 
 
-@pytest.mark.parametrize("case", ["vectors", "pictures"])
+@pytest.mark.parametrize("case", ["vectors", "pictures, rewards by a value prefix"])
 def test_what_was_learned_decides(tmp_path: Path, case: str) -> None:
     """Heads that were zero prefer one action, wherever it is."""
     experiment = short(case, eval_episodes=0)

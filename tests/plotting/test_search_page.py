@@ -324,7 +324,7 @@ def test_visits_and_the_search_s_own_words(browser: Browser, tmp_path: Path) -> 
     assert pairs["network's value"] == "0.25"
     table = page.locator("#decision table").inner_text().split()
     assert table[:5] == ["action", "prior", "Q", "policy", "visits"]
-    assert table[6:11] == ["a0", "0.5", "0.4", "0.9", "8"]
+    assert table[6:11] == ["a0", "0.5", "0.400", "0.9", "8"]
     marks = page.locator("#legend button").all_inner_texts()
     assert [mark.split()[0] for mark in marks] == ["open", "reward", "chosen"]
     assert "Edges are as wide as they were visited" in page.locator("#legend-hint").inner_text()
