@@ -22,6 +22,7 @@ from experiment import record
 #: Moves of the shortest way.
 SHORTEST = {"KeyDoorCorridor": 13, "KeyDoorMaze0": 21, "KeyDoorMaze1": 21, "KeyDoorMaze2": 21}
 SHORTEST |= {"KeyDoorMaze3": 27, "KeyDoorMazeR": 25, "KeyDoorMazeL": 15}
+SHORTEST |= {"KeyDoorMaze20": 36, "KeyDoorMaze32": 62}
 IN_A_ROW = 10
 SLACK = 2
 
