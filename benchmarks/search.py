@@ -137,10 +137,11 @@ def mctx(kind: str, case: tuple[int, int, int], simulations: int) -> Contender:
     latents: NDArray[Any] = np.random.default_rng(1).random((batch, width)).astype(np.float32)
     roots = [jnp.asarray(x, jnp.float32) for x in (latents, *model.predict(latents))]
     keys = itertools.count()
+    ready: Any = jax.block_until_ready
 
     def call() -> object:
         key = jax.random.PRNGKey(next(keys))
-        return jax.block_until_ready(search(parameters, key, *roots))
+        return ready(search(parameters, key, *roots))
 
     return call
 
