@@ -234,7 +234,9 @@ class MuZeroSettings(OriginalFlags, frozen=True, kw_only=True):
     ] = True
     reward_layers: Annotated[
         int,
-        Meta(ge=0, le=16, description="mlp: hidden layers of hidden_dim units of the rewards' head"),
+        Meta(
+            ge=0, le=16, description="mlp: hidden layers of hidden_dim units of the rewards' head"
+        ),
     ] = 0
     weight_init: Annotated[
         Literal["fan_in", "he"],
