@@ -38,7 +38,7 @@ def build_learner(
     kind = network_kind(settings, observations)
     if kind == "mlp":
         widths = widths_of(settings, observations.width, actions.width, actions.outputs)
-        values = initial(widths, rng)
+        values = initial(widths, rng, settings.weight_init)
         if settings.augmentation:
             raise AgentRefused(
                 "MuZero with augmentation needs pictures, and convolutions that read them: choose "
@@ -96,10 +96,11 @@ def widths_of(
     H, hidden = settings.hidden_size or 64, settings.hidden_dim
     values, rewards = supports(settings)
     q = settings.q_learning
+    before_rewards = (hidden,) * settings.reward_layers
     return Widths(
         representation=(inputs, hidden, H),
         dynamics=(H + actions, hidden, H),
-        reward=(H,) if settings.value_prefix else (H, rewards.bins),
+        reward=(H,) if settings.value_prefix else (H, *before_rewards, rewards.bins),
         trunk=(H, hidden),
         policy=(hidden, actions * values.bins if q else actions if outputs is None else outputs),
         value=(hidden,) if q else (hidden, values.bins),

@@ -75,13 +75,23 @@ class Widths(NamedTuple):
         return views
 
 
-def initial(widths: Widths, rng: np.random.Generator, *, zero_heads: bool = True) -> Floats:
-    """Parameters [size]: uniform within 1/√(fan in), biases too; heads end in zeros."""
+def initial(
+    widths: Widths,
+    rng: np.random.Generator,
+    law: Literal["fan_in", "he"] = "fan_in",
+    *,
+    zero_heads: bool = True,
+) -> Floats:
+    """Parameters [size]: uniform within 1/√(fan in), biases too; or by He et al. (2015): normal of
+    variance 2/(fan in), biases 0. Heads end in zeros."""
     vector = np.zeros(widths.size, np.float32)
     for name, stack in widths.views(vector).items():
         for place, (weight, bias) in enumerate(stack):
             bound = 1 / np.sqrt(len(weight))
             if zero_heads and name in ("reward", "policy", "value") and place == len(stack) - 1:
+                continue
+            if law == "he":
+                weight[:] = rng.normal(0.0, np.sqrt(2 / len(weight)), weight.shape)
                 continue
             weight[:] = rng.uniform(-bound, bound, weight.shape)
             bias[:] = rng.uniform(-bound, bound, bias.shape)

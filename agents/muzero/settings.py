@@ -225,6 +225,26 @@ class MuZeroSettings(OriginalFlags, frozen=True, kw_only=True):
         ),
     ] = 25
     reward_support: Annotated[int, Meta(ge=1, le=10_000, description="rewards likewise")] = 25
+    scalar_transform: Annotated[
+        bool,
+        Meta(
+            description="values and rewards are compressed by h before they have their bins; "
+            "false: bins are values, and a few whole rewards are told apart best"
+        ),
+    ] = True
+    reward_layers: Annotated[
+        int,
+        Meta(
+            ge=0, le=16, description="mlp: hidden layers of hidden_dim units of the rewards' head"
+        ),
+    ] = 0
+    weight_init: Annotated[
+        Literal["fan_in", "he"],
+        Meta(
+            description="mlp: first weights: uniform within 1/√(fan in), biases too; he: normal "
+            "of variance 2/(fan in), biases 0, which keeps signals' size through relu layers"
+        ),
+    ] = "fan_in"
 
     value_prefix: Annotated[
         bool,
@@ -455,6 +475,11 @@ class MuZeroSettings(OriginalFlags, frozen=True, kw_only=True):
                 ssl != "simsiam" or batch_size_per_worker * jumps != 1
             ),
             'batch_size_per_worker * jumps > 1 for ssl "simsiam", which normalises by the batch',
+        ),
+        Rule(
+            ("reward_layers", "value_prefix"),
+            lambda reward_layers, value_prefix: reward_layers == 0 or not value_prefix,
+            "reward_layers needs value_prefix false: a recurrent layer is in their place",
         ),
         Rule(
             ("policy_std",),

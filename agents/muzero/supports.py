@@ -8,7 +8,8 @@ from agents.search.scalars import Support
 
 def supports(settings: MuZeroSettings) -> tuple[Support, Support]:
     """Of values, and of rewards."""
-    values = Support.symmetric(settings.value_support)
+    compressed = settings.scalar_transform
+    values = Support.symmetric(settings.value_support, compressed=compressed)
     if settings.value_distribution == "c51":
         values = Support(*settings.c51_bounds, settings.c51_atoms, compressed=False)
-    return values, Support.symmetric(settings.reward_support)
+    return values, Support.symmetric(settings.reward_support, compressed=compressed)

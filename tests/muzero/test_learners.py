@@ -43,6 +43,8 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "adam": {"optimizer": "adam", "learning_rate": 0.01, "weight_decay": 0.1},
     "adamw": {"optimizer": "adamw", "learning_rate": 0.01, "weight_decay": 0.1},
     "momentum": {"betas": (0.9, 0.9), "weight_decay": 0.1},
+    "rewards through two layers": {"reward_layers": 2},
+    "bins of values themselves": {"scalar_transform": False},
     "long gradients are cut": {"max_grad_norm": 0.05},
 }
 
@@ -90,8 +92,11 @@ def test_both_take_the_same_steps(variant: str) -> None:
     assert not np.allclose(compiled.values, learners(settings)[0].values)
 
 
-def test_both_act_alike() -> None:
-    settings = small()
+@pytest.mark.parametrize(
+    "options", [{}, {"reward_layers": 1, "scalar_transform": False}], ids=["plain", "of games"]
+)
+def test_both_act_alike(options: dict[str, Any]) -> None:
+    settings = small(**options)
     rng = np.random.default_rng(2)
     observations = rng.normal(size=(4, INPUTS)).astype(np.float32)
     compiled_learner, torch_learner = learners(settings)
@@ -189,3 +194,20 @@ def test_the_gradient_into_each_step_of_the_model_is_halved() -> None:
         gradients.append(learner.learned_params()["representation_weight_0"] - before)
     assert gradients[1] == pytest.approx(gradients[0] / 4, abs=1e-6)
     assert np.abs(gradients[0]).max() > 1e-3
+
+
+def test_first_weights_of_he_keep_the_size_of_signals() -> None:
+    """Half of the units of a wide layer are silent, and twice the variance makes up for it."""
+    settings = small(hidden_dim=400, hidden_size=300)
+    rng = np.random.default_rng(7)
+    layers = widths_of(settings, 200, ACTIONS)
+    (first, bias), (second, _) = layers.views(initial(layers, rng, "he"))["representation"]
+    x = rng.normal(size=(500, 200))
+    y = np.maximum(np.maximum(x @ first, 0) @ second, 0)
+    assert not bias.any()
+    assert np.mean(y**2) == pytest.approx(np.mean(x**2), rel=0.15)
+
+
+def test_outcomes_of_games_have_bins_of_their_own() -> None:
+    for support in supports(small(value_support=1, reward_support=1, scalar_transform=False)):
+        assert support.encode(np.array([-1.0, 0.0, 1.0])).tolist() == np.eye(3).tolist()

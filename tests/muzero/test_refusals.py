@@ -31,6 +31,7 @@ from experiment.errors import ConfigError
             {"q_learning": [True], "value_distribution": ["c51"]},
             r"c51_bounds \[-10.0, 10.0\] has no place for values of 9",
         ),
+        ({"reward_layers": [1], "value_prefix": [True]}, "reward_layers needs value_prefix false"),
         ({"engine": ["fused"], "value_prefix": [True]}, 'choose "auto"'),
     ],
 )
