@@ -91,6 +91,14 @@ def test_a_pole_is_held_up_for_good(index: int) -> None:
 
 
 @pytest.mark.slow
+def test_nobody_beats_it_at_tic_tac_toe() -> None:
+    """The opponent of evaluations never loses, so that a mean of 0 is 200 draws."""
+    returns = evaluations("TicTacToe-v1", "MuZero_tictactoe", 0)
+    assert returns[0] < -0.5
+    assert returns[-1] == 0
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("index", range(6))
 def test_every_mode_of_q_learning_holds_a_pole_up(index: int) -> None:
     returns = evaluations("CartPole-v1-40k", "MuZero_q", index)
