@@ -40,7 +40,8 @@ class PrunedRecords:
     Attributes:
         runs: whose records are gone, in this call.
         files: that were removed.
-        kept: records that stay, since `data.json` does not hold all of them.
+        kept: records that stay, since `data.json` does not hold all of them, or of another one in
+            their shard.
     """
 
     runs: int = 0
@@ -70,6 +71,7 @@ def prune(folder: Path, show: Show) -> tuple[Merged, PrunedRecords]:
         with Sources(folder, manifest, digest) as sources:
             pruning = _Pruning(folder, manifest, digest, sources)
             pruning.compare(show)
+            pruning.leave_shards_whole()
             pruning.commit()
             return merged, pruning.remove()
 
@@ -148,6 +150,18 @@ class _Pruning:
             self._prefix = (before_run, canonical(files["environment"]))
         return self._prefix[1]
 
+    def leave_shards_whole(self) -> None:
+        """Takes back those whose shard stays for another record: nothing is to be held twice."""
+        while True:
+            stay = self._shards_that_stay()
+            lines = {line.index for line in self._sources.shards if line.shard in stay}
+            twice = (lines & self._proved.keys()) - self._files.keys()
+            if not twice:
+                return
+            for index in twice:
+                del self._proved[index]
+            self._result.kept += len(twice)
+
     def commit(self) -> None:
         """Says on disk that `data.json` holds these runs.
 
@@ -182,18 +196,24 @@ class _Pruning:
                     result.files += 1
                 else:
                     _name_again(aside, path)
-        for path in self._shards():
+        stay = self._shards_that_stay()
+        for number, path in self._sources.shards.paths().items():
+            if number in stay:
+                continue
             with storage(f"{path}: cannot be removed"):
                 path.unlink()
                 result.files += 1
         fsync_folder(self._folder)
         return result
 
-    def _shards(self) -> list[Path]:
-        """Those that hold nothing else."""
-        shards, held = self._sources.shards, self._proved.keys() | self._sources.pruned.keys()
-        needed = {line.shard for line in shards if not line.at_home or line.index not in held}
-        return [path for number, path in shards.paths().items() if number not in needed]
+    def _shards_that_stay(self) -> set[int]:
+        """Those that hold something else, too."""
+        held = self._proved.keys() | self._sources.pruned.keys()
+        return {
+            line.shard
+            for line in self._sources.shards
+            if not line.at_home or line.index not in held
+        }
 
 
 def _lies(path: Path) -> tuple[int, ...]:

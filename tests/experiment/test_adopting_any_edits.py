@@ -97,3 +97,17 @@ def follow_their_settings(
                 assert rest == first_rest
                 # of two agent files that mean the same, the one that was adopted last is quoted
                 assert files["environment"] == first_files["environment"]
+
+
+def test_a_record_whose_shard_stays_for_another_is_held_once(tmp_path: Path) -> None:
+    both: Parameters = {"tilings": [16, 4]}
+    one: Parameters = {}
+    for parameters, indices in ((both, (0, 1)), (one, ()), (both, ())):
+        folder, _ = adopt(experiment_of(parameters), tmp_path)
+        for index in indices:
+            write_record(folder, index)
+        held = contents(tmp_path)
+        assert sorted(held.values()) == [1, 1]
+        # of the second configuration's shard one record is at home, and the other nowhere
+        prune(tmp_path, lambda done, total: None)
+        assert contents(tmp_path) == held
