@@ -46,6 +46,7 @@ from agents.search.trees import (
     PUCT,
     Q_UCB,
     TREE,
+    UNKNOWN,
     Floats,
     Integers,
     Trees,
@@ -99,6 +100,8 @@ def _write_node(edges: Any, node: Any, kind: int, logits: Floats, value: float) 
     node.evaluation = value
     node.value = value
     node.visits = 1
+    node.child = -1
+    node.untried = UNKNOWN
 
 
 @_inner
@@ -135,24 +138,30 @@ def _disturb(q: Floats, dirichlet: Floats, fraction: float) -> None:
 @_inner
 def _is_better(score: float, best: float, ties: Floats, a: int, than: int) -> bool:
     """Whether `a` comes before the best so far, `than`; -1 is none."""
-    if than < 0 or score > best:
-        return True
-    return score == best and len(ties) > 0 and ties[a] > ties[than]
+    if than < 0 or score != best:
+        return than < 0 or score > best
+    if len(ties) > 0 and ties[a] != ties[than]:
+        return ties[a] > ties[than]
+    return a < than
 
 
 @_inner
-def _bounds(edges: Any, node: Any, root: Any, rules: Any) -> tuple[float, float]:
+def _bounds(edges: Any, root: Any, rules: Any) -> tuple[float, float]:
     """How Q is normalised at a node: the lowest, and the scale; below 0: it is left as it is."""
-    low, high = root.low, root.high
-    if rules.normalisation != TREE:
-        low, high = np.inf, -np.inf
-        if rules.kind == PUCT:
-            low = high = node.value
-        for a in range(len(edges)):
-            if edges[a].visits > 0:
-                low, high = min(low, edges[a].q), max(high, edges[a].q)
-        if rules.normalisation == NONE:
-            return low, -1.0
+    if rules.normalisation == TREE:
+        return _scale(root.low, root.high, rules)
+    low, high = np.inf, -np.inf
+    for a in range(len(edges)):
+        if edges[a].visits > 0:
+            low, high = min(low, edges[a].q), max(high, edges[a].q)
+    if rules.normalisation == NONE:
+        return low, -1.0
+    return _scale(low, high, rules)
+
+
+@_inner
+def _scale(low: float, high: float, rules: Any) -> tuple[float, float]:
+    """The lowest, and the scale, of a range of Q, which may have nothing in it."""
     if high < low:
         return 0.0, 0.0
     return low, 1.0 / max(high - low, rules.floor)
@@ -170,48 +179,76 @@ def _normal(q: float, low: float, scale: float) -> float:
 
 
 @_inner
-def _by_puct(
-    edges: Any,
-    node: Any,
-    root: Any,
-    rules: Any,
-    at_root: bool,
-    before: float,
-    exploration: Floats,
-    ties: Floats,
-) -> tuple[int, float]:
-    """The action at a node, and the mean of Q there; `before`: that of its parent."""
-    low, scale = _bounds(edges, node, root, rules)
-    mean, standing = before, low
-    if rules.unvisited == PARENT_MEAN:
-        total, count = 0.0, 0
-        if not at_root:
-            total, count = before, 1
-        for a in range(len(edges)):
-            if edges[a].visits > 0:
-                total += edges[a].q
-                count += 1
-        mean = total / max(count, 1)
-        standing = mean
-    elif rules.unvisited == PARENT_VALUE:
-        standing = node.value
-    weight = exploration[node.visits - (rules.not_at_root if at_root else rules.not_below)]
-    best, best_score = -1, 0.0
+def _untried(edges: Any, ties: Floats, by_prior: bool) -> int:
+    """Of the actions not taken the one that is taken first: it has the greatest prior."""
+    best, best_prior = -1, 0.0
     for a in range(len(edges)):
-        edge = edges[a]
-        if edge.prior < 0.0:
-            continue
-        q = edge.q if edge.visits > 0 else standing
-        score = _normal(q, low, scale) + edge.prior * weight / (1.0 + edge.visits)
-        if _is_better(score, best_score, ties, a, best):
-            best, best_score = a, score
-    return best, mean
+        prior = edges[a].prior
+        if prior >= 0.0 and edges[a].visits == 0:
+            prior = prior if by_prior else 0.0
+            if _is_better(prior, best_prior, ties, a, best):
+                best, best_prior = a, prior
+    return best
 
 
 @_inner
-def _by_ucb(edges: Any, node: Any, root: Any, rules: Any, ties: Floats) -> int:
+def _by_puct(
+    nodes: Nodes,
+    edges: Edges,
+    n: int,
+    root: Any,
+    rules: Any,
+    before: float,
+    exploration: Floats,
+    ties: Floats,
+) -> tuple[int, int, float]:
+    """The action at node `n`, the child it leads to, if any, and the mean of Q there; `before`:
+    that of its parent. Only the children, most often few, are looked at, and one other action."""
+    node = nodes[n]
+    low, high, scale = node.value, node.value, -1.0
+    total, count = (before, 1) if n > 0 else (0.0, 0)
+    if rules.normalisation != TREE or rules.unvisited == PARENT_MEAN:
+        c = node.child
+        while c >= 0:
+            q = nodes[c].q
+            low = q if q < low else low
+            high = q if q > high else high
+            total += q
+            count += 1
+            c = nodes[c].sibling
+    if rules.normalisation == TREE:
+        low, high = root.low, root.high
+    if rules.normalisation != NONE:
+        low, scale = _scale(low, high, rules)
+    mean, standing = before, low
+    if rules.unvisited == PARENT_MEAN:
+        mean = standing = total / max(count, 1)
+    elif rules.unvisited == PARENT_VALUE:
+        standing = node.value
+    weight = exploration[node.visits - (rules.not_below if n > 0 else rules.not_at_root)]
+    if weight == 0.0:
+        best = _untried(edges[n], ties, False)
+    else:
+        if node.untried == UNKNOWN:
+            node.untried = _untried(edges[n], ties, True)
+        best = node.untried
+    best_score, child = 0.0, -1
+    if best >= 0:
+        best_score = _normal(standing, low, scale) + edges[n, best].prior * weight
+    c = node.child
+    while c >= 0:
+        taken = nodes[c]
+        score = _normal(taken.q, low, scale) + taken.prior * weight / (1.0 + taken.visits)
+        if _is_better(score, best_score, ties, taken.action, best):
+            best, best_score, child = taken.action, score, c
+        c = taken.sibling
+    return best, child, mean
+
+
+@_inner
+def _by_ucb(edges: Any, root: Any, rules: Any, ties: Floats) -> int:
     """Q + c1 √(ln Σn / n) at a node."""
-    low, scale = _bounds(edges, node, root, rules)
+    low, scale = _bounds(edges, root, rules)
     total = 0
     for a in range(len(edges)):
         total += edges[a].visits
@@ -361,12 +398,17 @@ def _select(
 ) -> tuple[int, int]:
     """The node and the action from which the tree grows next; `visits`: see `_by_halving`."""
     kind, n, mean = rules.kind, 0, 0.0
+    while kind == PUCT:
+        action, child, mean = _by_puct(
+            nodes, edges, n, root, rules, mean, exploration, ties[n]
+        )
+        if child < 0:
+            return n, action
+        n = child
     while True:
         here, node, tie = edges[n], nodes[n], ties[n]
-        if kind == PUCT:
-            action, mean = _by_puct(here, node, root, rules, n == 0, mean, exploration, tie)
-        elif kind == Q_UCB:
-            action = _by_ucb(here, node, root, rules, tie)
+        if kind == Q_UCB:
+            action = _by_ucb(here, root, rules, tie)
         elif n > 0:
             action = _by_gumbel(here, node, rules, tie, policy)
         else:
@@ -393,9 +435,14 @@ def _grow(
     """Adds node `n` and backs its value up."""
     kind, discount = rules.kind, rules.discount
     _write_node(edges[n], nodes[n], kind, logits, value)
-    nodes[n].parent = parent
-    nodes[n].action = action
-    nodes[n].reward = reward
+    new, above = nodes[n], nodes[parent]
+    new.parent = parent
+    new.action = action
+    new.reward = reward
+    new.prior = edges[parent, action].prior
+    new.sibling = above.child
+    above.child = n
+    above.untried = UNKNOWN
     edges[parent, action].child = n
     if kind == Q_UCB:
         _widen(root, edges[n])
@@ -407,7 +454,7 @@ def _grow(
         if kind == Q_UCB:
             edge.q = (edge.q * edge.visits + ret) / (edge.visits + 1.0)
         else:
-            edge.q = child.reward + discount * child.value
+            edge.q = child.q = child.reward + discount * child.value
         edge.visits += 1
         root.low, root.high = min(root.low, edge.q), max(root.high, edge.q)
         node.value = (node.value * node.visits + ret) / (node.visits + 1.0)

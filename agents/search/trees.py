@@ -25,6 +25,12 @@ NODE = np.dtype(
         ("parent", np.int32),
         ("action", np.int32),
         ("visits", np.int32),  # the one that created it included
+        # for walks by pUCT, compiled, so that one record says all of a child
+        ("child", np.int32),  # the newest; -1: none
+        ("sibling", np.int32),  # the parent's child before; -1: none
+        ("untried", np.int32),  # the action without a child that comes first; -1: none, or UNKNOWN
+        ("q", np.float64),  # of the edge that leads here, and its prior
+        ("prior", np.float64),
     ],
     align=True,
 )
@@ -38,6 +44,7 @@ EDGE = np.dtype(
     align=True,
 )
 ILLEGAL = -1.0
+UNKNOWN = -2
 
 ROOT = np.dtype(
     [
