@@ -192,60 +192,6 @@ def _untried(edges: Any, ties: Floats, by_prior: bool) -> int:
 
 
 @_inner
-def _by_puct(
-    nodes: Nodes,
-    edges: Edges,
-    n: int,
-    root: Any,
-    rules: Any,
-    before: float,
-    exploration: Floats,
-    ties: Floats,
-) -> tuple[int, int, float]:
-    """The action at node `n`, the child it leads to, if any, and the mean of Q there; `before`:
-    that of its parent. Only the children, most often few, are looked at, and one other action."""
-    node = nodes[n]
-    low, high, scale = node.value, node.value, -1.0
-    total, count = (before, 1) if n > 0 else (0.0, 0)
-    if rules.normalisation != TREE or rules.unvisited == PARENT_MEAN:
-        c = node.child
-        while c >= 0:
-            q = nodes[c].q
-            low = q if q < low else low
-            high = q if q > high else high
-            total += q
-            count += 1
-            c = nodes[c].sibling
-    if rules.normalisation == TREE:
-        low, high = root.low, root.high
-    if rules.normalisation != NONE:
-        low, scale = _scale(low, high, rules)
-    mean, standing = before, low
-    if rules.unvisited == PARENT_MEAN:
-        mean = standing = total / max(count, 1)
-    elif rules.unvisited == PARENT_VALUE:
-        standing = node.value
-    weight = exploration[node.visits - (rules.not_below if n > 0 else rules.not_at_root)]
-    if weight == 0.0:
-        best = _untried(edges[n], ties, False)
-    else:
-        if node.untried == UNKNOWN:
-            node.untried = _untried(edges[n], ties, True)
-        best = node.untried
-    best_score, child = 0.0, -1
-    if best >= 0:
-        best_score = _normal(standing, low, scale) + edges[n, best].prior * weight
-    c = node.child
-    while c >= 0:
-        taken = nodes[c]
-        score = _normal(taken.q, low, scale) + taken.prior * weight / (1.0 + taken.visits)
-        if _is_better(score, best_score, ties, taken.action, best):
-            best, best_score, child = taken.action, score, c
-        c = taken.sibling
-    return best, child, mean
-
-
-@_inner
 def _by_ucb(edges: Any, root: Any, rules: Any, ties: Floats) -> int:
     """Q + c1 √(ln Σn / n) at a node."""
     low, scale = _bounds(edges, root, rules)
@@ -385,6 +331,62 @@ def _begin(
 
 
 @_inner
+def _walk_by_puct(
+    nodes: Nodes, edges: Edges, root: Any, rules: Any, exploration: Floats, ties: Any
+) -> tuple[int, int]:
+    """The node and the action from which the tree grows next.
+
+    Of a node's actions only those with children, most often few, and one other are looked at. There
+    is no slice of an array for each node: numba counts references to them, which costs more.
+    """
+    within, means = rules.normalisation != TREE, rules.unvisited == PARENT_MEAN
+    n, mean, off = 0, 0.0, rules.not_at_root
+    while True:
+        node = nodes[n]
+        low, high, scale = node.value, node.value, -1.0
+        total, count = (mean, 1) if n > 0 else (0.0, 0)
+        if within or means:
+            c = node.child
+            while c >= 0:
+                q = nodes[c].q
+                low = q if q < low else low
+                high = q if q > high else high
+                total += q
+                count += 1
+                c = nodes[c].sibling
+        if not within:
+            low, high = root.low, root.high
+        if rules.normalisation != NONE:
+            low, scale = _scale(low, high, rules)
+        standing = low
+        if means:
+            mean = standing = total / max(count, 1)
+        elif rules.unvisited == PARENT_VALUE:
+            standing = node.value
+        weight = exploration[node.visits - off]
+        best = node.untried
+        if weight == 0.0:
+            best = _untried(edges[n], ties[n], False)
+        elif best == UNKNOWN:
+            best = node.untried = _untried(edges[n], ties[n], True)
+        best_score, child = 0.0, -1
+        if best >= 0:
+            best_score = _normal(standing, low, scale) + edges[n, best].prior * weight
+        c = node.child
+        while c >= 0:
+            taken = nodes[c]
+            score = _normal(taken.q, low, scale) + taken.prior * weight / (1.0 + taken.visits)
+            if best < 0 or score > best_score:
+                best, best_score, child = taken.action, score, c
+            elif score == best_score and _is_better(score, best_score, ties[n], taken.action, best):
+                best, child = taken.action, c
+            c = taken.sibling
+        if child < 0:
+            return n, best
+        n, off = child, rules.not_below
+
+
+@_inner
 def _select(
     nodes: Nodes,
     edges: Edges,
@@ -397,14 +399,9 @@ def _select(
     policy: Floats,
 ) -> tuple[int, int]:
     """The node and the action from which the tree grows next; `visits`: see `_by_halving`."""
-    kind, n, mean = rules.kind, 0, 0.0
-    while kind == PUCT:
-        action, child, mean = _by_puct(
-            nodes, edges, n, root, rules, mean, exploration, ties[n]
-        )
-        if child < 0:
-            return n, action
-        n = child
+    kind, n = rules.kind, 0
+    if kind == PUCT:
+        return _walk_by_puct(nodes, edges, root, rules, exploration, ties)
     while True:
         here, node, tie = edges[n], nodes[n], ties[n]
         if kind == Q_UCB:
