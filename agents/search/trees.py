@@ -37,7 +37,7 @@ NODE = np.dtype(
 EDGE = np.dtype(
     [
         ("prior", np.float64),  # ILLEGAL, or the policy
-        ("q", np.float64),  # reward + discount * the child's value; see `kernels` for q_ucb
+        ("q", np.float64),  # reward + discount * the child's value; see `kernels.tree` for q_ucb
         ("visits", np.int32),
         ("child", np.int32),  # -1: none yet
     ],
@@ -73,8 +73,7 @@ RULES = np.dtype(
     ],
     align=True,
 )
-#: Kinds of search; normalisations; what stands for Q that is not known. Compiled code that numba
-#: has kept does not see them change.
+#: Kinds of search; normalisations; what stands for Q that is not known.
 PUCT, GUMBEL, Q_UCB = range(3)
 TREE, WITHIN, NONE = range(3)
 WORST, PARENT_MEAN, PARENT_VALUE = range(3)
