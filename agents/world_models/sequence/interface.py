@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 State = tuple[Tensor, ...]
-"""What a model remembers: tensors [B, ...], so that `t[rows]` of each is the state of those rows."""
+"""What a model remembers: tensors [B, ...]; `t[rows]` of each is the state of those rows."""
 
 
 class Prediction(NamedTuple):

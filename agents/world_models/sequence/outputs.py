@@ -45,9 +45,9 @@ class Output(nn.Module, ABC):
     def forward(self, hidden: Tensor) -> Tensor:
         """[..., H] to parameters [..., D, K * numbers]: all of one kind, then all of the next."""
         raw: Tensor = self.linear(hidden)
-        return raw.unflatten(-1, (self.latent_size, self.choices * self._numbers))
+        return raw.view(*raw.shape[:-1], self.latent_size, self.choices * self._numbers)
 
-    def fit(self, values: NDArray[np.float32]) -> None:  # noqa: B027 - most have nothing to fit
+    def fit(self, values: NDArray[np.float32]) -> None:
         """Told, before training, values [N, D] of what is to be predicted."""
 
     @abstractmethod
@@ -124,8 +124,9 @@ class Discrete(Output):
     """Logits of K bins.
 
     Attributes:
-        centres: [D, K] ascending; where a dimension has fewer values, the last repeats, and is
-            never the target.
+        centres: [D, K] ascending; where a dimension has fewer values, the last one repeats, and
+            its repetitions are never the target.
+        borders: [D, K - 1] halfway between centres.
     """
 
     kind = "discrete"
@@ -142,7 +143,8 @@ class Discrete(Output):
         centres = np.stack([_centres(column, self.choices) for column in values.T])
         fitted = torch.from_numpy(centres).to(self.centres.device)
         self.centres.copy_(fitted)
-        self.borders.copy_((fitted[:, 1:] + fitted[:, :-1]) / 2)
+        between = (fitted[:, 1:] + fitted[:, :-1]) / 2
+        self.borders.copy_(between.masked_fill(fitted[:, 1:] == fitted[:, :-1], torch.inf))
 
     def bins(self, target: Tensor) -> Tensor:
         """[..., D] the bin whose centre is nearest."""
@@ -168,7 +170,8 @@ class Discrete(Output):
 def _centres(values: NDArray[np.float32], count: int) -> NDArray[np.float32]:
     distinct = np.unique(values)
     if len(distinct) > count:
-        return np.quantile(values, (np.arange(count) + 0.5) / count).astype(np.float32)
+        quantiles = np.quantile(values, (np.arange(count) + 0.5) / count)
+        distinct = np.unique(quantiles.astype(np.float32))
     return np.concatenate((distinct, np.full(count - len(distinct), distinct[-1])))
 
 

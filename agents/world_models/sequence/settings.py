@@ -74,9 +74,7 @@ class SequenceSettings(EncoderSettings, frozen=True, kw_only=True):
     ] = 1.0
 
     # -- the transformer
-    sequence_layers: Annotated[
-        int, Meta(ge=1, le=128, description="transformer: blocks")
-    ] = 3
+    sequence_layers: Annotated[int, Meta(ge=1, le=128, description="transformer: blocks")] = 3
     sequence_heads: Annotated[
         int, Meta(ge=1, le=128, description="transformer: heads of attention")
     ] = 4
