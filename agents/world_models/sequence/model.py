@@ -156,20 +156,24 @@ class LearnedModel(SequenceModel):
     # -- many steps
 
     def unroll(
-        self, latents: Tensor, actions: Tensor, *, places: tuple[Tensor, Tensor] | None = None
+        self,
+        latents: Tensor,
+        actions: Tensor,
+        *,
+        rollouts: Tensor | None = None,
+        generator: torch.Generator | None = None,
     ) -> Prediction:
-        columns = self._columns(latents, actions, places)
+        columns = self._columns(latents, actions, rollouts)
         if self.infilling is not None:
             columns.append(torch.zeros_like(latents[..., :1]))
-        return self._prediction(self.core(torch.cat(columns, -1)), columns[0])
+        hidden = self.core(torch.cat(columns, -1), generator=generator)
+        return self._prediction(hidden, columns[0])
 
-    def _columns(
-        self, latents: Tensor, actions: Tensor, places: tuple[Tensor, Tensor] | None
-    ) -> list[Tensor]:
+    def _columns(self, latents: Tensor, actions: Tensor, rollouts: Tensor | None) -> list[Tensor]:
         columns = [(latents - self.shift) / self.scale, actions]
         if self.retrieval is not None:
             keys = self.retrieval.keys_along(self.retrieval.moment(latents, actions))
-            owners = None if places is None else places[0].repeat_interleave(keys.shape[1])
+            owners = None if rollouts is None else rollouts.repeat_interleave(keys.shape[1])
             columns.append(self.retrieval.find(keys.flatten(0, 1), owners).view_as(latents))
         return columns
 
@@ -223,18 +227,15 @@ class LearnedModel(SequenceModel):
     def loss(
         self, slices: LatentSlices, generator: torch.Generator
     ) -> tuple[Tensor, dict[str, Tensor]]:
-        return self.loss_along(slices, self.draw(slices, generator))
+        return self.loss_along(slices, self.draw(slices, generator), generator)
 
     def loss_along(
-        self, slices: LatentSlices, latents: Tensor, *, in_training_data: bool = True
+        self, slices: LatentSlices, latents: Tensor, generator: torch.Generator | None
     ) -> tuple[Tensor, dict[str, Tensor]]:
-        """`loss` for latents that were drawn.
-
-        Args:
-            in_training_data: the windows are of the table that the model was prepared with.
-        """
-        places = (slices.rollouts, slices.starts) if in_training_data else None
-        prediction = self.unroll(latents[:, :-1], slices.actions, places=places)
+        """`loss` for latents [B, L + 1, D] that were drawn."""
+        prediction = self.unroll(
+            latents[:, :-1], slices.actions, rollouts=slices.rollouts, generator=generator
+        )
         steps = slices.mask.sum().clamp(min=1)
 
         def mean(each: Tensor) -> Tensor:
@@ -300,7 +301,12 @@ class NullModel(SequenceModel):
         _refuse()
 
     def unroll(
-        self, latents: Tensor, actions: Tensor, *, places: tuple[Tensor, Tensor] | None = None
+        self,
+        latents: Tensor,
+        actions: Tensor,
+        *,
+        rollouts: Tensor | None = None,
+        generator: torch.Generator | None = None,
     ) -> Prediction:
         _refuse()
 

@@ -134,7 +134,7 @@ class SequenceSettings(EncoderSettings, frozen=True, kw_only=True):
     ] = 0.1
     sequence_retrieval_size: Annotated[
         Count, Meta(description="retrieval: windows that are kept at most, drawn at random")
-    ] = 16_384
+    ] = 4096
 
     # -- its training
     sequence_updates: Annotated[Whole, Meta(description="batches that are learned from")] = 4000
