@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import h5py  # type: ignore[import-untyped]
+import h5py
 import numpy as np
 from numpy.typing import NDArray
 
@@ -16,6 +16,7 @@ from agents.rollouts.contents import Contents, content_hash
 from agents.rollouts.errors import BadShard, FolderRefused
 from agents.rollouts.rollout import LatentRollout, Rollout
 from agents.rollouts.shard import FRAMES, TERMINATED, TRUNCATED, zstd_is_there
+from agents.rollouts.spec import FolderSpec
 
 
 @contextmanager
@@ -35,6 +36,16 @@ def damage(path: Path) -> Iterator[None]:
 
 def _first_line(error: Exception) -> str:
     return (str(error).splitlines() or [type(error).__name__])[0]
+
+
+def check_beginning(path: Path) -> None:
+    """Reads what an HDF5 file begins with, which says how long it is.
+
+    Raises:
+        BadShard: it is damaged.
+    """
+    with damage(path), h5py.File(path, "r", locking=False):
+        pass
 
 
 class OpenShard:
@@ -135,11 +146,10 @@ class OpenShard:
         for row in range(len(self.lengths)):
             self.rollout(row)
 
-    def description(self) -> dict[str, Any]:
-        """What the shard says it is of: environment, policy, versions..."""
+    def spec(self) -> FolderSpec:
+        """What the shard says it is of."""
         with damage(self.path):
-            text: dict[str, Any] = json.loads(self._file["description"][:].tobytes())
-        return text
+            return FolderSpec.from_json(json.loads(self._file["description"][:].tobytes()))
 
     def close(self) -> None:
         self._file.close()

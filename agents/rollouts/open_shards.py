@@ -8,7 +8,7 @@ from collections import OrderedDict
 from pathlib import Path
 from typing import Any, Literal
 
-from agents.rollouts.contents import Contents, read_contents
+from agents.rollouts.contents import Contents
 from agents.rollouts.errors import BadShard
 from agents.rollouts.folder import RolloutFolder
 from agents.rollouts.open_shard import OpenShard
@@ -37,14 +37,12 @@ class OpenShards:
         self._paths: list[Path] = []
         self._open: OrderedDict[int, OpenShard] = OrderedDict()
         self._process = os.getpid()
-        for path in folder.shards():
-            try:
-                contents = read_contents(path)
-            except BadShard as damaged:
-                self.complain(damaged)
-                continue
-            self.contents.append(contents)
-            self._paths.append(path)
+        for path, contents in folder.scan():
+            if isinstance(contents, BadShard):
+                self.complain(contents)
+            else:
+                self.contents.append(contents)
+                self._paths.append(path)
 
     def complain(self, damaged: BadShard) -> None:
         """Does what is to be done about a damaged shard.
