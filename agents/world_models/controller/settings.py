@@ -151,7 +151,6 @@ class ControllerSettings(SequenceSettings, frozen=True, kw_only=True):
         ),
     ] = "actor_critic"
     gradient_batch: Annotated[Count, Meta(description="dreams of an update")] = 64
-    gradient_horizon: Annotated[Count, Meta(description="actor_critic: steps of a dream")] = 32
     gradient_learning_rate: Annotated[Positive, Meta(description="Adam's step size")] = 3e-3
     gradient_lambda: Annotated[Share, Meta(description="actor_critic: λ of the returns")] = 0.95
     gradient_entropy: Annotated[
