@@ -42,4 +42,5 @@ def build_observed(settings: EncoderSettings, observed: Observed, seed: int) -> 
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         encoder = _TYPES[own.encoder](own, observed)
-    return encoder.to(memory_format=torch.channels_last)
+    encoder.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return encoder

@@ -90,7 +90,8 @@ class Codebook(nn.Module):
     def perplexity(self, tokens: Tensor) -> Tensor:
         """exp of the entropy of tokens [M]: how many codes are as good as in use, 1 to K."""
         shares = torch.bincount(tokens, minlength=len(self)) / len(tokens)
-        return torch.special.entr(shares).sum().exp()
+        perplexity: Tensor = torch.special.entr(shares).sum().exp()
+        return perplexity
 
     @torch.no_grad()
     def settle(self, generator: torch.Generator) -> None:

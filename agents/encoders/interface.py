@@ -60,7 +60,8 @@ class ObservationEncoder(nn.Module, ABC):
     @property
     def device(self) -> torch.device:
         """Where its weights are."""
-        return next(iter(self.state_dict().values())).device
+        device: torch.device = next(self.parameters()).device
+        return device
 
     def prepare(self, observations: NDArray[Any]) -> Tensor:
         """Observations [B, ...] cropped and resized, on the processor, in a type that is cheap to

@@ -47,8 +47,9 @@ class OfOnePixel(nn.ConvTranspose2d):
         # channels are last in memory, of the weights and of the result
         weights = self.weight.permute(0, 2, 3, 1)
         products = pixels[:, :, 0, 0] @ weights.flatten(1)
-        grid = products.unflatten(1, weights.shape[1:]) + self.bias
-        return grid.permute(0, 3, 1, 2)
+        grid = products.reshape(-1, *weights.shape[1:]) + self.bias
+        pictures: Tensor = grid.permute(0, 3, 1, 2)
+        return pictures
 
 
 class Decoder(nn.Module):

@@ -160,7 +160,7 @@ def _error(encoder: ObservationEncoder, prepared: Tensor) -> float:
     was_training = encoder.training
     encoder.eval()
     with torch.inference_mode():
-        errors = [encoder.errors(part) for part in prepared.split(_ERRORS_AT_ONCE)]
+        errors = [encoder.errors(part) for part in torch.split(prepared, _ERRORS_AT_ONCE)]
     encoder.train(was_training)
     return float(torch.cat(errors).mean())
 

@@ -8,6 +8,7 @@ of g × g tokens; a latent is their codes, one position after another, row by ro
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import torch
@@ -134,7 +135,7 @@ def _point(before: int, after: int) -> nn.Conv2d:
 
 def _down(channels: list[int]) -> list[nn.Module]:
     layers: list[nn.Module] = []
-    for before, after in zip(channels, channels[1:], strict=False):
+    for before, after in itertools.pairwise(channels):
         layers += [nn.Conv2d(before, after, 4, 2, padding=1), nn.ReLU()]
     # the residual block begins with one of its own
     return layers[:-1]
@@ -142,6 +143,6 @@ def _down(channels: list[int]) -> list[nn.Module]:
 
 def _up(channels: list[int]) -> list[nn.Module]:
     layers: list[nn.Module] = []
-    for before, after in zip(channels, channels[1:], strict=False):
+    for before, after in itertools.pairwise(channels):
         layers += [nn.ReLU(), nn.ConvTranspose2d(before, after, 4, 2, padding=1)]
     return [*layers, nn.Sigmoid()]
