@@ -52,7 +52,7 @@ def export_minari(rollouts: Rollouts, target: Path) -> int:
         raise FolderRefused("Minari has no latent rollouts; .npz files have")
     try:
         parse_dataset_id(target.name)
-    except ValueError:
+    except (ValueError, TypeError):  # the latter for a name without a version
         raise FolderRefused(
             f"{target.name} is no name of a data set for Minari: try {target.name}-v0"
         ) from None
