@@ -118,7 +118,7 @@ class Stage:
     """
 
     def __init__(self, cast: Cast, first: int) -> None:
-        from agents.encoders.building import load_encoder
+        from agents.encoders.files import load_encoder
 
         encoder = load_encoder(cast.encoder)
         controllers = Controllers(
