@@ -9,11 +9,14 @@ from typing import TYPE_CHECKING
 
 import click
 
+from experiment import processor
 from experiment.looking import refusals
 
 if TYPE_CHECKING:
     from agents.rollouts.folder import RolloutFolder
     from agents.rollouts.verifying import Depth, Report
+
+processor.settle()
 
 HELP = """Look for damaged rollouts in DIR, raw or latent.
 
@@ -99,10 +102,22 @@ def _set_aside(folder: RolloutFolder, report: Report) -> None:
 
 
 def _collect_again(folder: RolloutFolder, report: Report, workers: int) -> None:
+    from agents.base import WorkerLost
     from agents.collecting import collect
+    from agents.collecting.progress import Progress
 
-    click.echo(f"collecting {len(report.missing):,} rollouts again")
-    collect(folder.spec, folder, workers=workers, numbers=report.missing, progress=None)
+    try:
+        with Progress("collect again") as progress:
+            collect(
+                folder.spec,
+                folder,
+                workers=workers,
+                numbers=report.missing,
+                progress=progress,
+            )
+    except WorkerLost as lost:
+        click.echo(f"error: {lost}; run it again to go on", err=True)
+    click.echo(f"collected again: {len(report.missing) - len(folder.missing()):,} rollouts")
 
 
 if __name__ == "__main__":
