@@ -107,12 +107,13 @@ class Cache:
                 facts = dict(build(part))
             (part / _CLOCK).unlink(missing_ok=True)
             FileCheckpoint(part).delete()
-            content = {"depends": dict(depends), "facts": facts, "seconds": seconds()}
+            spent = seconds()
+            content = {"depends": dict(depends), "facts": facts, "seconds": spent}
             write(part / FILE, json.dumps(content, indent=1).encode())
         except TrainingStopped:
             return None
         _rename(part, path)
-        return Result(path, facts, content["seconds"], made=True)
+        return Result(path, facts, spent, made=True)
 
 
 def digest(content: Mapping[str, Any]) -> str:

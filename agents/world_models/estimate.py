@@ -52,7 +52,7 @@ def estimate(
     generator = torch.Generator().manual_seed(0)
     began, updates = time.perf_counter(), 0
     while updates == 0 or time.perf_counter() - began < _SECONDS:
-        encoder.loss(batch, generator)[0].backward()
+        torch.autograd.backward(encoder.loss(batch, generator)[0])
         updates += 1
     each = (time.perf_counter() - began) / updates * settings.encoder_batch_size / len(batch)
     parameters = sum(math.prod(p.shape) for p in encoder.parameters())

@@ -7,6 +7,7 @@ from typing import Annotated, ClassVar, Literal
 from msgspec import Meta
 
 from agents.base import Rule
+from agents.collecting.settings import PolicyName
 from agents.encoders.settings import Count
 from agents.world_models.controller.settings import ControllerSettings
 
@@ -20,11 +21,10 @@ class WorldModelSettings(ControllerSettings, frozen=True, kw_only=True):
 
     # -- rollouts
     rollout_policy: Annotated[
-        str,
+        PolicyName,
         Meta(
-            min_length=1,
-            description="who acts in them: random, held, brownian, perlin, random_network, or a "
-            "trained agent: see python -m agents.world_models.collect --help",
+            description="who acts in them: random: uniformly; held, brownian, perlin: actions that "
+            "resemble those before; random_network: a recurrent network of random weights"
         ),
     ] = "random"
     rollouts: Annotated[Count, Meta(description="how many are collected")] = 100

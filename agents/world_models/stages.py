@@ -7,6 +7,7 @@ numbers of a stage are grown from the run's seed, the stage and the iteration.
 from __future__ import annotations
 
 import dataclasses
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,6 +17,8 @@ import msgspec
 import numpy as np
 
 from agents.base import AgentRefused, EnvironmentMaker
+from agents.collecting.collection import collect
+from agents.collecting.policies import describe_policy
 from agents.encoders.files import load_encoder, save_encoder
 from agents.encoders.settings import as_builtins as encoder_builtins
 from agents.encoders.training import TrainingStopped
@@ -27,7 +30,6 @@ from agents.world_models.cache import Cache, FileCheckpoint, Result, Say, Stop, 
 from agents.world_models.controller.company import Company
 from agents.world_models.controller.playing import Block
 from agents.world_models.ledger import Entry
-from agents.world_models.rollout_stage import collect_missing
 from agents.world_models.settings import WorldModelSettings
 
 #: Files of results.
@@ -38,9 +40,10 @@ ROLLOUTS, EPISODES, ENCODER, LATENTS, SEQUENCE = (
     "latents",
     "sequence.pt",
 )
-#: Of the environment file, what does not matter to its rollouts.
-_UNRELATED = ("total_timesteps", "gamma")
+#: Of the environment file, what does not matter to its rollouts, with values that it may have.
+_UNRELATED = {"total_timesteps": 1, "gamma": 1.0, "eval_episodes": 0}
 _PICTURED = 32
+_SECONDS_BETWEEN_LINES = 20.0
 _NUMBERS = {"encoder": 0, "sequence": 1}
 
 
@@ -106,20 +109,21 @@ class Stages:
 
         def build(part: Path) -> Mapping[str, Any]:
             folder = RolloutFolder.create(part / ROLLOUTS, spec)
-            collect_missing(folder, self._make, settings.workers, self._say, stop)
+            lines = _Lines(self._say)
+            done = collect(spec, folder, workers=settings.workers, progress=lines, stop=stop)
+            if not done.complete:
+                raise TrainingStopped
             folder.finalize()
             return _summarised(part, Rollouts(folder.path))
 
         return self._cache.result("rollouts", {"spec": spec.to_json()}, build, stop)
 
     def _spec(self) -> FolderSpec:
-        from agents.collecting.policies import describe_policy
-
         settings, file = self._settings, self._make.settings
         fields = msgspec.to_builtins(file)
-        unrelated = {*file.EVALUATION_FIELDS, *_UNRELATED}
+        fields = {k: v for k, v in fields.items() if k not in file.EVALUATION_FIELDS}
         return FolderSpec(
-            environment={k: v for k, v in fields.items() if k not in unrelated},
+            environment=fields | _UNRELATED,
             observation_space=self._spaces[0],
             action_space=self._spaces[1],
             policy=describe_policy(settings.rollout_policy),
@@ -286,6 +290,23 @@ class Stages:
 
         depends = {"settings": as_builtins(settings), "latents": latents.key, **grown}
         return self._cache.result("sequence", depends, build, stop)
+
+
+class _Lines:
+    """See `agents.collecting.collection.Watcher`."""
+
+    def __init__(self, say: Say) -> None:
+        self.say = say
+        self._began = self._said = time.monotonic()
+
+    def show(self, rollouts: int, total: int, steps: int) -> None:
+        now = time.monotonic()
+        if now - self._said < _SECONDS_BETWEEN_LINES or not rollouts:
+            return
+        self._said, spent = now, now - self._began
+        left = spent / rollouts * (total - rollouts)
+        rate = steps / spent
+        self.say(f"rollouts: {rollouts:,} of {total:,}, {rate:,.0f} steps/s, {left:,.0f} s left")
 
 
 def first_latents(latents: Result) -> tuple[np.ndarray, np.ndarray]:

@@ -55,12 +55,24 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
         {"env_name": "CartPole-v1"},
     ),
     "drawn actions, ranks": (
-        {"controller_choice": ["sampled"], "cma_fitness": ["ranks"], "cma_restarts": [True],
-         "controller_patience": [1], "cma_covariance": ["diagonal"]},
+        {
+            "controller_choice": ["sampled"],
+            "cma_fitness": ["ranks"],
+            "cma_restarts": [True],
+            "controller_patience": [1],
+            "cma_covariance": ["diagonal"],
+        },
         {"env_name": "CartPole-v1"},
     ),
-    "pictures": (PICTURES, {"env_name": "CarRacing-v3", "continuous": True,
-                            "steps_per_episode": 12, "total_timesteps": 60}),
+    "pictures": (
+        PICTURES,
+        {
+            "env_name": "CarRacing-v3",
+            "continuous": True,
+            "steps_per_episode": 12,
+            "total_timesteps": 60,
+        },
+    ),
 }
 
 

@@ -115,7 +115,7 @@ class PolicyGradient:
         if not bool(torch.isfinite(loss)):
             raise Diverged("the controller's loss in the dream")
         self._optimizer.zero_grad()
-        loss.backward()
+        torch.autograd.backward(loss)
         nn.utils.clip_grad_norm_(self._parameters, _LONGEST_GRADIENT)
         self._optimizer.step()
         self.updates += 1
@@ -123,7 +123,7 @@ class PolicyGradient:
             "gradient_update": float(self.updates),
             "dream_return": float(dreamt.rewards.sum(0).mean()),
             "dream_length": float(alive.sum(0).float().mean()),
-            "controller_entropy": float((entropy * alive).sum() / count),
+            "controller_entropy": float((entropy.detach() * alive).sum() / count),
         }
         return True
 
