@@ -209,8 +209,8 @@ class _Loop:
         self._series.add({"update": self._updates, **metrics})
         progress(
             f"sequence model: update {self._updates:,} of {self._settings.sequence_updates:,}, "
-            f"nll {metrics['nll']:.4f}, one step {metrics['one_step_of_means']:.4g} "
-            f"(latest latent {metrics['copy_last_of_means']:.4g}), "
+            f"nll {metrics['nll']:.4f}, one step {metrics['one_step']:.4g} "
+            f"(latest latent {metrics['copy_last']:.4g}), "
             f"actions shuffled +{metrics['nll_shuffled'] - metrics['nll']:.4f}"
         )
 
