@@ -111,19 +111,10 @@ def make_policy(
 def _policy(
     description: Mapping[str, Any], settings: EnvironmentSettings, environment: Problem
 ) -> RolloutPolicy:
-    actions = environment.action_space
     name, parameters = description["name"], description.get("parameters", {})
-    match name:
-        case "random":
-            return Uniform(actions)
-        case "held":
-            return Held(actions, **parameters)
-        case "brownian":
-            return Brownian(actions, **parameters)
-        case "perlin":
-            return Perlin(actions, **parameters)
-        case "random_network":
-            return RandomNetwork(environment.observation_space, actions, **parameters)
+    if name in NAMES:
+        spaces = (environment.observation_space, environment.action_space)
+        return noise_policy(name, parameters, *spaces)
     if ":" in name:
         module, _, function = name.partition(":")
         made: RolloutPolicy = getattr(importlib.import_module(module), function)(
@@ -136,6 +127,30 @@ def _policy(
     if weights is not None and _digest(Path(weights)) != description["sha256"]:
         raise AgentRefused(f"{weights} is not what it was when collecting began")
     return TrainedAgent(name, description["setting"], weights, settings, environment)
+
+
+def noise_policy(
+    name: str,
+    parameters: Mapping[str, Any],
+    observation_space: gymnasium.Space[Any],
+    action_space: gymnasium.Space[Any],
+) -> RolloutPolicy:
+    """One of `NAMES`.
+
+    Raises:
+        AgentRefused: it has no such actions.
+    """
+    match name:
+        case "random":
+            return Uniform(action_space)
+        case "held":
+            return Held(action_space, **parameters)
+        case "brownian":
+            return Brownian(action_space, **parameters)
+        case "perlin":
+            return Perlin(action_space, **parameters)
+        case _:
+            return RandomNetwork(observation_space, action_space, **parameters)
 
 
 class SometimesUniform:

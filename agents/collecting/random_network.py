@@ -57,7 +57,8 @@ class RandomNetwork(Coded):
         """[size] of about unit size."""
         if isinstance(self._space, Discrete):
             place = int(observation) - int(self._space.start)
-            return np.eye(int(self._space.n))[place]
+            one_hot: Values = np.eye(int(self._space.n))[place]
+            return one_hot
         array: NDArray[Any] = np.asarray(observation)
         if array.ndim >= 2 and min(array.shape[:2]) > _BLOCKS:
             rows, columns = array.shape[0] // _BLOCKS, array.shape[1] // _BLOCKS

@@ -133,7 +133,7 @@ def test_updates_are_reported_when_asked_for(name: str, environment_name: str) -
     seen: dict[str, int] = {}
     agent.report_updates(0, lambda what, value: seen.__setitem__(what, seen.get(what, 0) + 1))
     interact(agent, environment, environment.reset(seed=1)[0], 50)
-    if name not in ("random", "rolloutIW"):
+    if name not in ("random", "randomPolicy", "rolloutIW"):
         names = ["update_states", "update_actions", "update_rewards"]
         names += [] if name == "piIW" else ["update_next_states"]
         quick = QUICK.get(name, {})
