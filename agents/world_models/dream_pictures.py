@@ -7,30 +7,18 @@ actions that were really done; a line divides the two.
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Protocol
-
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from agents.encoders.interface import Observations
+from agents.encoders.interface import ObservationEncoder
+from agents.encoders.pictures import as_pictures
 from agents.world_models.sequence.interface import SequenceModel
 
 Pictures = NDArray[np.uint8]
 _GAP = 2
 _LINE: tuple[int, int, int] = (220, 40, 40)
-
-
-class Decoder(Protocol):
-    """What of an `agents.encoders.interface.ObservationEncoder` is needed."""
-
-    def encode(self, observations: Observations) -> tuple[Tensor, Tensor]: ...
-
-    def decode(self, latents: Tensor) -> Tensor: ...
-
-    def target(self, observations: Observations) -> Tensor: ...
 
 
 @torch.no_grad()
@@ -59,7 +47,7 @@ def imagine(
 
 @torch.no_grad()
 def dream_strip(
-    encoder: Decoder,
+    encoder: ObservationEncoder,
     model: SequenceModel,
     observations: NDArray[np.generic],
     actions: NDArray[np.float32],
@@ -69,7 +57,7 @@ def dream_strip(
     temperature: float = 1.0,
     generator: torch.Generator,
 ) -> Pictures:
-    """[height, width, 3] of one rollout.
+    """[height, width, 3] of one rollout; see `agents.encoders.pictures.write_png`.
 
     Args:
         observations: [T + 1, ...] pictures as the environment gives them.
@@ -78,7 +66,7 @@ def dream_strip(
         every: steps between two columns.
 
     Raises:
-        ValueError: nothing is left to be imagined.
+        ValueError: nothing is left to be imagined, or the encoder is of vectors.
     """
     if not 0 <= heard < len(actions):
         raise ValueError(f"of {len(actions)} steps {heard} were heard: none is left to imagine")
@@ -99,25 +87,7 @@ def dream_strip(
         encoder.decode(latents[shown]),
         encoder.decode(imagined[shown]),
     ]
-    return _arranged([_bytes(row) for row in rows], int((shown <= heard).sum()))
-
-
-def save_png(path: Path, picture: Pictures) -> None:
-    """Writes a picture [height, width, 3], the whole or nothing."""
-    from PIL import Image
-
-    temporary = path.with_name(f".{path.name}")
-    Image.fromarray(picture).save(temporary, format="png")
-    temporary.replace(path)
-
-
-def _bytes(pictures: Tensor) -> Pictures:
-    """[N, H, W, 3] of pictures [N, H, W, C] within [0, 1]; of several that were stacked, the
-    last."""
-    channels = 3 if pictures.shape[-1] % 3 == 0 else 1
-    last = pictures[..., -channels:].expand(*pictures.shape[:-1], 3)
-    scaled: Pictures = (last * 255).round().clamp(0, 255).to(torch.uint8).cpu().numpy()
-    return scaled
+    return _arranged([as_pictures(encoder, row) for row in rows], int((shown <= heard).sum()))
 
 
 def _arranged(rows: list[Pictures], heard: int) -> Pictures:

@@ -5,38 +5,30 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import gymnasium
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 from test_sequence_models import built
-from torch import Tensor
 
-from agents.world_models.dream_pictures import dream_strip, imagine, save_png
+from agents.encoders.building import build_encoder
+from agents.encoders.pictures import write_png
+from agents.encoders.settings import EncoderSettings
+from agents.world_models.dream_pictures import dream_strip, imagine
 from agents.world_models.sequence.interface import SequenceModel
 
-
-class Shades:
-    """Pictures of 4 x 5 pixels in two shades, which are the latent."""
-
-    def encode(self, observations: Any) -> tuple[Tensor, Tensor]:
-        means = torch.from_numpy(np.asarray(observations)[:, 0, [0, 4], 0]).float() / 255
-        return means, torch.full_like(means, -20.0)
-
-    def decode(self, latents: Tensor) -> Tensor:
-        shades = latents[:, [0, 0, 0, 1, 1]].clamp(0, 1)
-        return shades[:, None, :, None].expand(-1, 4, -1, 1)
-
-    def target(self, observations: Any) -> Tensor:
-        return torch.from_numpy(np.asarray(observations)).float() / 255
+#: Of pictures of 64 x 64 pixels, in two latents.
+SPACE = gymnasium.spaces.Box(0, 255, (64, 64, 3), np.uint8)
+ENCODER = build_encoder(EncoderSettings(encoder="autoencoder", representation_size=2), SPACE, 0)
 
 
 def strip(model: SequenceModel, heard: int, every: int = 1) -> Any:
-    shades = np.random.default_rng(0).integers(0, 255, (13, 2), dtype=np.uint8)
-    observations = np.repeat(shades[:, None, [0, 0, 0, 1, 1], None], 4, 1)
+    rng = np.random.default_rng(0)
+    observations = rng.integers(0, 255, (13, 64, 64, 3), dtype=np.uint8)
     actions = np.zeros((12, 2), np.float32)
     return dream_strip(
-        Shades(),
+        ENCODER,
         model,
         observations,
         actions,
@@ -46,22 +38,22 @@ def strip(model: SequenceModel, heard: int, every: int = 1) -> Any:
     )
 
 
-def test_a_strip_has_three_rows_equal_until_the_model_goes_on_alone() -> None:
+def test_a_strip_has_three_rows_and_the_model_departs_where_it_goes_on_alone() -> None:
     picture = strip(built("lstm"), heard=5)
-    assert picture.shape == (3 * 6 - 2, 13 * 7 - 2, 3)
-    real, decoded, dreamt = (picture[y : y + 4] for y in (0, 6, 12))
-    assert np.array_equal(real, decoded)
-    border = 6 * 7
-    assert np.array_equal(dreamt[:, : border - 2], real[:, : border - 2])
-    assert not np.array_equal(dreamt[:, border:], real[:, border:])
+    assert picture.shape == (3 * 66 - 2, 13 * 66 - 2, 3)
+    real, decoded, dreamt = (picture[y : y + 64] for y in (0, 66, 132))
+    border = 6 * 66
+    assert np.array_equal(dreamt[:, : border - 2], decoded[:, : border - 2])
+    assert not np.array_equal(dreamt[:, border:], decoded[:, border:])
+    assert not np.array_equal(decoded, real)
     assert (picture[:, border - 2 : border] == (220, 40, 40)).all()
 
 
 def test_the_last_heard_observation_is_shown_whatever_the_distance() -> None:
     picture = strip(built("lstm"), heard=5, every=3)
     # steps 2, 5, 8, 11
-    assert picture.shape[1] == 4 * 7 - 2
-    assert (picture[:, 12:14] == (220, 40, 40)).all()
+    assert picture.shape[1] == 4 * 66 - 2
+    assert (picture[:, 130:132] == (220, 40, 40)).all()
 
 
 def test_nothing_to_imagine_is_refused() -> None:
@@ -89,6 +81,6 @@ def test_imagining_reads_what_it_imagined() -> None:
 
 def test_a_saved_picture_is_the_picture(tmp_path: Path) -> None:
     picture = strip(built("lstm"), heard=5)
-    save_png(tmp_path / "strip.png", picture)
+    write_png(tmp_path / "strip.png", picture)
     with Image.open(tmp_path / "strip.png") as image:
         assert np.array_equal(np.asarray(image), picture)
