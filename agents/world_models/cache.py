@@ -93,11 +93,7 @@ class Cache:
 
     def found(self, key: str) -> Result | None:
         """A result by its name; None: it is not there."""
-        path = self._files.shared / key
-        content = _read(path)
-        if content is None:
-            return None
-        return Result(path, content["facts"], content["seconds"], made=False)
+        return read_result(self._files.shared / key)
 
     def _make(self, path: Path, depends: Mapping[str, Any], build: Build) -> Result | None:
         part = path.with_name(f".{path.name}.part")
@@ -119,6 +115,14 @@ class Cache:
 def digest(content: Mapping[str, Any]) -> str:
     """16 digits that stand for it."""
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def read_result(path: Path) -> Result | None:
+    """The result in that folder; None: there is none."""
+    content = _read(path)
+    if content is None:
+        return None
+    return Result(path, content["facts"], content["seconds"], made=False)
 
 
 def _read(path: Path) -> dict[str, Any] | None:

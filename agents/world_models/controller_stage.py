@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from agents.base import EnvironmentMaker
 from agents.encoders.files import load_encoder
+from agents.encoders.interface import ObservationEncoder
 from agents.world_models.cache import Result, Say, Stop
 from agents.world_models.controller.company import Company
 from agents.world_models.controller.controllers import Controllers
@@ -20,6 +21,7 @@ from agents.world_models.controller.search import Search, Trial
 from agents.world_models.dream import Dream
 from agents.world_models.ledger import Entry, Ledger
 from agents.world_models.sequence.building import load_sequence_model
+from agents.world_models.sequence.interface import SequenceModel
 from agents.world_models.settings import WorldModelSettings
 from agents.world_models.stages import ENCODER, SEQUENCE, first_latents
 
@@ -31,6 +33,7 @@ class Models:
     """What a controller stands on.
 
     Attributes:
+        sequence: the sequence model.
         encoder: on the processor.
         controllers: for these.
         key: names both models.
@@ -44,20 +47,54 @@ class Models:
         latents: Result,
         action_space: gymnasium.Space[Any],
     ) -> None:
-        self.settings, self._encoder, self._latents = settings, encoder, latents
-        self.encoder = load_encoder(encoder.path / ENCODER)
-        self.sequence = load_sequence_model(sequence.path / SEQUENCE)
-        self.action_space = action_space
-        self.controllers = Controllers(
-            settings, self.encoder.representation_size, self.sequence.feature_size, action_space
+        self._encoder_file = encoder.path / ENCODER
+        self._latents = latents
+        self._first: tuple[NDArray[Any], NDArray[Any]] | None = None
+        self._hold(
+            settings,
+            load_encoder(self._encoder_file),
+            load_sequence_model(sequence.path / SEQUENCE),
+            action_space,
         )
         self.key = f"{encoder.key}, {sequence.key}"
+
+    @classmethod
+    def of(
+        cls,
+        settings: WorldModelSettings,
+        encoder: ObservationEncoder,
+        sequence: SequenceModel,
+        first: tuple[NDArray[Any], NDArray[Any]],
+        action_space: gymnasium.Space[Any],
+    ) -> Models:
+        """Without files: to be watched, not to be trained with.
+
+        Args:
+            first: mean and ln σ² [N, D] of latents where dreams begin.
+        """
+        models = cls.__new__(cls)
+        models._first, models.key = first, ""
+        models._hold(settings, encoder, sequence, action_space)
+        return models
+
+    def _hold(
+        self,
+        settings: WorldModelSettings,
+        encoder: ObservationEncoder,
+        sequence: SequenceModel,
+        action_space: gymnasium.Space[Any],
+    ) -> None:
+        self.settings, self.encoder, self.sequence = settings, encoder, sequence
+        self.action_space = action_space
+        self.controllers = Controllers(
+            settings, encoder.representation_size, sequence.feature_size, action_space
+        )
 
     def company(self, make_environment: EnvironmentMaker) -> Company:
         """Who plays with them."""
         cast = Cast(
             self.settings,
-            self._encoder.path / ENCODER,
+            self._encoder_file,
             self.sequence.export(),
             self.action_space,
             make_environment,
@@ -74,7 +111,8 @@ class Models:
             reward=settings.dream_reward,
             ends=settings.dream_ends if settings.sequence_end else "never",
         )
-        return dream, Starts(*first_latents(self._latents))
+        first = first_latents(self._latents) if self._first is None else self._first
+        return dream, Starts(*first)
 
 
 class Seeds(NamedTuple):
