@@ -151,6 +151,8 @@ def test_known_dynamics_are_learned_and_wrong_actions_hurt(kind: dict[str, Any])
     assert metrics["open_loop_1"] < 0.2 * metrics["held_1"]
     assert metrics["open_loop_4"] < 0.2 * metrics["held_4"]
     assert metrics["shuffled_hurts"] > 10 and metrics["shifted_hurts"] > 10
+    assert metrics["open_loop_shuffled_4"] > 3 * metrics["open_loop_4"]
+    assert metrics["open_loop_hurts"] > 5
     assert metrics["reward_error"] < 0.15
     untrained = result.series["one_step_of_means"][0]
     assert metrics["one_step_of_means"] < 0.2 * untrained

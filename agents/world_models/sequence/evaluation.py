@@ -10,8 +10,6 @@ and the same windows and noise are used each time.
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 import torch
 from torch import Tensor
@@ -57,8 +55,10 @@ class Evaluation:
         one_step, copy_last: error of the mean prediction, and of z_t, on latents as they are drawn;
             what the encoder is unsure of is part of both.
         one_step_of_means, copy_last_of_means: the same on means of latents.
-        open_loop_h, held_h: error h steps after the last real latent, feeding mean predictions
-            back, and of that latent; on means.
+        open_loop_h, open_loop_shuffled_h, held_h: error h steps after the last real latent, feeding
+            mean predictions back, with actions as they are and of other windows from there on;
+            and of that latent; on means.
+        open_loop_hurts: the difference at the furthest, in its standard errors over windows.
         reward_error: share of the variance of rewards that is left.
         end_entropy: of ends; end_at_ends, end_elsewhere: mean probability that is given to them.
         """
@@ -77,8 +77,7 @@ class Evaluation:
             told = model.unroll(latents[:, :-1], actions, rollouts=self._rollouts)
             harmed = _by_window(model.nll(told, latents[:, 1:]).mean(-1), mask)
             values[f"nll_{name}"] = harmed.mean()
-            error = (harmed - nll).std() / math.sqrt(len(nll))
-            values[f"{name}_hurts"] = (harmed - nll).mean() / error.clamp(min=1e-9)
+            values[f"{name}_hurts"] = _in_errors(harmed - nll, mask.any(1))
         values |= self._one_step(model, latents, "")
         values |= self._one_step(model, slices.means, "_of_means")
         values |= self._open_loop(model)
@@ -100,32 +99,39 @@ class Evaluation:
         }
 
     def _open_loop(self, model: LearnedModel) -> dict[str, Tensor]:
-        """Half a window is heard, then the model goes on alone."""
+        """Half a window is heard, then the model goes on alone: with the actions that were done,
+        and beside that with those of other windows."""
         slices = self._slices
-        length = slices.mask.shape[1]
+        windows, length = slices.mask.shape
         heard = length // 2
         furthest = min(length - heard, _FURTHEST)
         horizons = [2**i for i in range(furthest.bit_length())]
-        state = model.initial_state(len(slices.mask))
-        latent = held = slices.means[:, 0]
+        state = model.initial_state(2 * windows)
         values: dict[str, Tensor] = {}
-        for step in range(heard + furthest):
+        for step in range(heard + horizons[-1]):
+            actions = slices.actions[:, step]
             if step <= heard:
-                latent = held = slices.means[:, step]
-            state, said = model.step(state, latent, slices.actions[:, step])
+                held = slices.means[:, step]
+                latent = torch.cat((held, held))
+            others = actions if step < heard else actions.roll(1, 0)
+            state, said = model.step(state, latent, torch.cat((actions, others)))
             latent = model.expected(said)
             ahead = step - heard + 1
             if ahead in horizons:
                 truth, there = slices.means[:, step + 1], slices.mask[:, step]
-                values[f"open_loop_{ahead}"] = _mean((latent - truth).square().mean(-1), there)
+                alone, misled = ((part - truth).square().mean(-1) for part in latent.chunk(2))
+                values[f"open_loop_{ahead}"] = _mean(alone, there)
+                values[f"open_loop_shuffled_{ahead}"] = _mean(misled, there)
                 values[f"held_{ahead}"] = _mean((held - truth).square().mean(-1), there)
+        values["open_loop_hurts"] = _in_errors(misled - alone, there)
         return values
 
 
 def warnings(metrics: dict[str, float]) -> list[str]:
     """Sentences on what should not be trusted."""
     found = []
-    harm = metrics["shuffled_hurts"]
+    # what actions do may show in the long run only
+    harm = max(metrics["shuffled_hurts"], metrics["open_loop_hurts"])
     if harm < _CLEARLY:
         found.append(
             f"Actions of other windows do no harm to predictions ({harm:.1f} standard errors): "
@@ -141,6 +147,14 @@ def warnings(metrics: dict[str, float]) -> list[str]:
 
 def _mean(each: Tensor, mask: Tensor) -> Tensor:
     return torch.where(mask, each, 0.0).sum() / mask.sum().clamp(min=1)
+
+
+def _in_errors(differences: Tensor, there: Tensor) -> Tensor:
+    """The mean of differences [B], in standard errors of it; 0 where there are none."""
+    count = there.sum().clamp(min=1)
+    mean = _mean(differences, there)
+    variance = _mean((differences - mean).square(), there)
+    return mean / (variance / count).sqrt().clamp(min=1e-9)
 
 
 def _by_window(each: Tensor, mask: Tensor) -> Tensor:
