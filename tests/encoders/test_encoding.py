@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +42,7 @@ def encode(raw: Rollouts, out: Path, **more: Any) -> RolloutFolder:
 @given(jobs=st.integers(1, 40), shards=st.integers(0, 60))
 def test_each_shard_is_encoded_by_exactly_one_job(jobs: int, shards: int) -> None:
     shares = [list(shards_of(job, jobs, shards)) for job in range(jobs)]
-    assert sorted(sum(shares, [])) == list(range(shards))
+    assert sorted(itertools.chain(*shares)) == list(range(shards))
     lengths = [len(share) for share in shares]
     assert max(lengths) - min(lengths) <= 1
 
@@ -98,7 +99,12 @@ def test_interrupted_encoding_goes_on_with_what_is_missing(
     assert RolloutFolder(tmp_path / "latent").missing() == [4, 5, 6]
     read: list[int] = []
     original = raw.rollout
-    monkeypatch.setattr(raw, "rollout", lambda i: (read.append(i), original(i))[1])
+
+    def rollout(i: int) -> Rollout | LatentRollout:
+        read.append(i)
+        return original(i)
+
+    monkeypatch.setattr(raw, "rollout", rollout)
     assert not encode(raw, tmp_path / "latent").missing()
     assert read == [4, 5, 6]
     encode(raw, tmp_path / "whole")
