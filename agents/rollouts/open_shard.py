@@ -66,7 +66,7 @@ class OpenShard:
         self.path, self.contents = path, contents
         zstd_is_there()  # makes HDF5 know the filter
         with damage(path):
-            self._file = h5py.File(path, "r", locking=False)
+            self._file = h5py.File(path, "r", locking=False, rdcc_nbytes=0)
             index = self._file["rollouts"]
             self.lengths: NDArray[np.int64] = index["lengths"][:]
             self.ends: NDArray[np.uint8] = index["ends"][:]
