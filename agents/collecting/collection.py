@@ -190,16 +190,16 @@ class _Foreman:
         player = Player(self.folder.path, shard_bytes, shard_seconds, hear)
         with contextlib.closing(player):
             while not self.stop():
-                if not self._queue and not self._take():
-                    player.complete()
-                    self.result.complete = not self._missing()
-                    if self.result.complete:
+                left = bool(self._queue) or self._take()
+                if self._queue:
+                    if not player.play([self._queue.popleft()], self.stop):
                         return
-                if not self._queue:
-                    time.sleep(_LOOK_UP)
                     continue
-                if not player.play([self._queue.popleft()], self.stop):
+                player.complete()
+                if not left and not self._missing():
+                    self.result.complete = True
                     return
+                time.sleep(_LOOK_UP)
 
     # -- with others
 
