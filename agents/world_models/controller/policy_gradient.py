@@ -73,12 +73,10 @@ class PolicyGradient:
         self._weights = nn.Parameter(weights.to(device))
         actions = controllers.code.size
         self._log_width = nn.Parameter(torch.full((actions,), _INITIAL_LOG_WIDTH, device=device))
+        generator = torch.Generator().manual_seed(second)
         hidden = settings.gradient_critic_hidden
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(second)
-            self._critic = nn.Sequential(
-                nn.Linear(controllers.inputs, hidden), nn.Tanh(), nn.Linear(hidden, 1)
-            ).to(device)
+        layers = [_linear(controllers.inputs, hidden, generator), _linear(hidden, 1, generator)]
+        self._critic = nn.Sequential(layers[0], nn.Tanh(), layers[1]).to(device)
         self._parameters = [self._weights, self._log_width, *self._critic.parameters()]
         self._optimizer = torch.optim.Adam(self._parameters, lr=settings.gradient_learning_rate)
         self._latest: dict[str, float] = {}
@@ -217,3 +215,14 @@ class PolicyGradient:
         self._critic.load_state_dict(state["critic"])
         self._optimizer.load_state_dict(state["optimizer"])
         self.updates, self._latest = state["updates"], dict(state["latest"])
+
+
+def _linear(inputs: int, outputs: int, generator: torch.Generator) -> nn.Linear:
+    """A layer with torch's usual first weights, of random numbers that are given."""
+    layer = nn.utils.skip_init(nn.Linear, inputs, outputs)
+    bound = inputs**-0.5
+    with torch.no_grad():
+        layer.weight.uniform_(-bound, bound, generator=generator)
+        layer.bias.uniform_(-bound, bound, generator=generator)
+    assert isinstance(layer, nn.Linear)
+    return layer
