@@ -40,7 +40,7 @@ ENVIRONMENT = ROOT / "config" / "environment" / "CarRacing-v3-fast.json"
 SHAPE = (64, 64, 3)
 PER_ROLLOUT = 100
 VISITS = 40
-SINGLE = 200
+SINGLE = 40
 
 
 def play(count: int, steps: int) -> list[Rollout]:

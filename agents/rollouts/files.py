@@ -113,8 +113,11 @@ def _write(path: Path, data: bytes) -> None:
         while view:
             view = view[temporary.file.write(view) :]
         temporary.publish()
-    except BaseException:
+    except BaseException as error:
         temporary.discard()
+        if isinstance(error, OSError):
+            text = f"cannot be written: {error.strerror}"
+            raise OSError(error.errno, text, str(path)) from error
         raise
 
 

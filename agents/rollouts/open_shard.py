@@ -72,7 +72,8 @@ class OpenShard:
             self.ends: NDArray[np.uint8] = index["ends"][:]
             self.seeds: NDArray[np.int64] = index["seeds"][:]
             numbers: NDArray[np.int64] = index["numbers"][:]
-            self._attributes: NDArray[np.uint8] = index["attributes"][:]
+            text: NDArray[np.uint8] = index["attributes"][:]
+            self._attributes: list[dict[str, Any]] = json.loads(text.tobytes())
             self.actions: NDArray[Any] = self._file["actions"][:]
             self.rewards: NDArray[np.float32] = self._file["rewards"][:]
             self.frames = [self._file[name] for name in FRAMES[contents.kind]]
@@ -131,15 +132,10 @@ class OpenShard:
         )
         if found != self.contents.hashes[row]:
             raise BadShard(self.path, f"rollout {self.contents.numbers[row]} has another hash")
-        rest = (actions, rewards, terminated, truncated, seed, self._rollout_attributes(row))
+        rest = (actions, rewards, terminated, truncated, seed, self._attributes[row])
         if len(frames) == 1:
             return Rollout(frames[0], *rest)
         return LatentRollout(frames[0].astype(np.float32), frames[1].astype(np.float32), *rest)
-
-    def _rollout_attributes(self, row: int) -> dict[str, Any]:
-        with damage(self.path):
-            attributes: dict[str, Any] = json.loads(self._attributes.tobytes())[row]
-        return attributes
 
     def decode(self) -> None:
         """Reads everything and compares it with the hashes."""

@@ -147,7 +147,11 @@ class ShardWriter:
             self.discard()
 
     def _stored(self, frames: NDArray[Any]) -> NDArray[Any]:
-        return frames.astype(self.spec.latent_dtype) if self.spec.kind == "latent" else frames
+        if self.spec.kind == "raw":
+            return frames
+        if (largest := np.abs(frames).max()) > np.finfo(self.spec.latent_dtype).max:
+            raise ValueError(f"{largest:g} is too large for {self.spec.latent_dtype}")
+        return frames.astype(self.spec.latent_dtype)
 
     def _create(self, frame: NDArray[Any], actions: NDArray[Any]) -> h5py.File:
         file = h5py.File(self._sink, "w", libver=_VERSION)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -110,3 +111,18 @@ def test_more_shards_than_may_be_open(tmp_path: Path, monkeypatch: pytest.Monkey
     for _ in range(2):
         assert [read.seed for read in data] == [1000 + number for number in range(6)]
     assert len(data.shards._open) == 2
+
+
+def test_threads_share_a_data_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = Rollouts(a_folder(tmp_path, 6, 1).path)
+    monkeypatch.setattr(data.shards, "_max_open", 1)
+
+    def read(seed: int) -> bytes:
+        rng = np.random.default_rng(seed)
+        return b"".join(
+            data.sample_observations(rng, 4, per_rollout=2).tobytes() for _ in range(20)
+        )
+
+    alone = [read(seed) for seed in range(4)]
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(read, range(4))) == alone

@@ -127,6 +127,13 @@ def test_latent_rollouts_lie_in_the_same_container(dtype: Any, tmp_path: Path) -
     assert (data.observations(2, 3, 9) == written[2].means[3:9]).all()
 
 
+def test_a_latent_too_large_for_its_dtype_is_refused(tmp_path: Path) -> None:
+    folder = RolloutFolder.create(tmp_path, a_spec(kind="latent"))
+    one = a_latent_rollout(0, 3)
+    with pytest.raises(ValueError, match="100000 is too large for float16"):
+        folder.write_shard([0], [one._replace(means=np.full((4, 4), -1e5, np.float32))])
+
+
 def test_a_folder_of_latents_takes_no_raw_rollout(tmp_path: Path) -> None:
     folder = RolloutFolder.create(tmp_path, a_spec(kind="latent"))
     with pytest.raises(ValueError, match="holds latent rollouts"):
