@@ -65,7 +65,7 @@ class Autoencoder(PictureEncoder):
 
     def reconstruction(self, latents: Tensor) -> Tensor:
         pictures: Tensor = self.decoder(latents)
-        return pictures.float()
+        return pictures
 
     def losses(self, observations: Observations, generator: torch.Generator) -> Losses:
         seen = self.read(observations)

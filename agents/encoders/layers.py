@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 
+import torch
 from torch import Tensor, nn
 
 #: Units that the decoder begins with, for each filter of the encoder's first convolution.
@@ -69,8 +70,9 @@ class Decoder(nn.Module):
         for (before, after), kernel in zip(itertools.pairwise(sizes), kernels, strict=True):
             type_ = nn.ConvTranspose2d if layers else OfOnePixel
             layers += [type_(before, after, kernel, _STRIDE), nn.ReLU()]
-        self.layers = nn.Sequential(*layers[:-1], nn.Sigmoid())
+        self.layers = nn.Sequential(*layers[:-1])
 
     def forward(self, latents: Tensor) -> Tensor:
         pictures: Tensor = self.layers(self.dense(latents)[:, :, None, None])
-        return pictures
+        # in full precision: the loss is a sum of thousands of small differences
+        return torch.sigmoid(pictures.float())

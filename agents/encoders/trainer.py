@@ -189,7 +189,10 @@ class _Clock:
         rate = self._images() / (time.perf_counter() - self._begun)
         left = self._settings.encoder_updates - self._learner.updates
         seconds = left * self._settings.encoder_batch_size / rate
-        codes = f", perplexity {rows['perplexity'][-1]:.1f}" if "perplexity" in rows else ""
+        codes = ""
+        if "perplexity" in rows:
+            used = rows["perplexity"][-1]
+            codes = f", {used:.1f} of {self._settings.encoder_codes} codes as good as in use"
         self._progress(
             f"encoder: update {self._learner.updates:,} of {self._settings.encoder_updates:,}, "
             f"error {rows['held_out_error'][-1]:.4g} (of the mean {baseline:.4g}){codes}, "

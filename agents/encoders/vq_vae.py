@@ -77,7 +77,7 @@ class VQVAE(PictureEncoder):
     def reconstruction(self, latents: Tensor) -> Tensor:
         grid = latents.reshape(-1, self.grid, self.grid, self.code_size).permute(0, 3, 1, 2)
         pictures: Tensor = self.decoder(grid)
-        return pictures.float()
+        return torch.sigmoid(pictures.float())
 
     def losses(self, observations: Observations, generator: torch.Generator) -> Losses:
         seen = self.read(observations)
@@ -145,4 +145,4 @@ def _up(channels: list[int]) -> list[nn.Module]:
     layers: list[nn.Module] = []
     for before, after in itertools.pairwise(channels):
         layers += [nn.ReLU(), nn.ConvTranspose2d(before, after, 4, 2, padding=1)]
-    return [*layers, nn.Sigmoid()]
+    return layers
