@@ -81,7 +81,7 @@ def _verify(folder: RolloutFolder, depth: Depth, workers: int) -> Report:
     seconds = time.monotonic() - started
     click.echo(
         f"{folder.path}: {report.rollouts:,} of {report.wanted:,} rollouts, {report.steps:,} steps "
-        f"in {report.shards:,} shards of {report.size / 1e6:,.1f} MB; {seconds:.1f} s"
+        f"in {_count(report.shards, 'shard')} of {report.size / 1e6:,.1f} MB; {seconds:.1f} s"
     )
     for path, problem in report.damaged[:_LISTED]:
         click.echo(f"damaged: {path}: {problem}", err=True)
@@ -89,9 +89,14 @@ def _verify(folder: RolloutFolder, depth: Depth, workers: int) -> Report:
         click.echo(f"damaged: {len(report.damaged) - _LISTED:,} more", err=True)
     if report.missing:
         click.echo(
-            f"missing: {len(report.missing):,} rollouts, {report.share_lost:.2%} of all", err=True
+            f"missing: {_count(len(report.missing), 'rollout')}, {report.share_lost:.2%} of all",
+            err=True,
         )
     return report
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
 def _set_aside(folder: RolloutFolder, report: Report) -> None:
@@ -117,7 +122,8 @@ def _collect_again(folder: RolloutFolder, report: Report, workers: int) -> None:
             )
     except WorkerLost as lost:
         click.echo(f"error: {lost}; run it again to go on", err=True)
-    click.echo(f"collected again: {len(report.missing) - len(folder.missing()):,} rollouts")
+    again = len(report.missing) - len(folder.missing())
+    click.echo(f"collected again: {_count(again, 'rollout')}")
 
 
 if __name__ == "__main__":
