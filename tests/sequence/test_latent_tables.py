@@ -119,16 +119,19 @@ def test_latents_are_drawn_anew_and_have_their_mean_and_variance() -> None:
     assert torch.allclose(one.var((0, 1)), torch.tensor([0.25, 4.0]), rtol=0.05)
 
 
-def test_units_of_the_training_data_do_not_change_what_a_likelihood_is_of() -> None:
-    """log p(z) = log p(x) - log scale."""
-    model = learned(sequence_normalize=True)
+@pytest.mark.parametrize("difference", [False, True])
+def test_units_of_the_training_data_do_not_change_what_a_likelihood_is_of(difference: bool) -> None:
+    """log p(z) = log p(y) - log scale."""
+    model = learned(sequence_normalize=True, sequence_difference=difference)
     model.prepare(LatentTable(rollouts(0, 4, 30), Plain(2)), np.random.default_rng(0))
     latents, actions = torch.randn(1, 4, 2), torch.randn(1, 4, 2)
     said = model.unroll(latents, actions)
     target = torch.randn(1, 4, 2)
     logits, means, log_stds = said.latent.chunk(3, -1)
-    means = model.shift.unsqueeze(-1) + model.scale.unsqueeze(-1) * means
-    log_stds = log_stds + model.scale.log().unsqueeze(-1)
+    assert (model.said_scale != 1).all()
+    means = model.said_shift.unsqueeze(-1) + model.said_scale.unsqueeze(-1) * means
+    means = means + said.base.unsqueeze(-1)
+    log_stds = log_stds + model.said_scale.log().unsqueeze(-1)
     in_z = said._replace(latent=torch.cat((logits, means, log_stds), -1)).latent
     expected = model.output.nll(in_z, target)
     assert torch.allclose(model.nll(said, target), expected, atol=1e-5)

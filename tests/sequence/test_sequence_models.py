@@ -34,6 +34,11 @@ KINDS: dict[str, dict[str, Any]] = {
         "sequence_bins": 5,
         "sequence_difference": True,
     },
+    "changes in units of the data": {
+        "sequence_hidden": 12,
+        "sequence_difference": True,
+        "sequence_normalize": True,
+    },
     "transformer": {
         "sequence_model": "transformer",
         "sequence_hidden": 16,

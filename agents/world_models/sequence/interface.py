@@ -23,7 +23,7 @@ class Prediction(NamedTuple):
 
     Attributes:
         latent: parameters of the latent's distribution; their shape is the output's affair.
-        base: [..., D] what the output is relative to: z_t where differences are predicted, or 0.
+        base: [..., D] z_t where changes are predicted, or 0.
         reward: [...] mean reward; None: the model has no such head.
         end: [...] logit of an end; None: the model has no such head.
     """

@@ -55,7 +55,11 @@ class SequenceSettings(EncoderSettings, frozen=True, kw_only=True):
         bool, Meta(description="predict by how much the latent changes, not where to")
     ] = False
     sequence_normalize: Annotated[
-        bool, Meta(description="latents are brought to mean 0 and variance 1 by the training data")
+        bool,
+        Meta(
+            description="latents are brought to mean 0 and variance 1 by the training data, and "
+            "changes, where these are predicted, to variance 1"
+        ),
     ] = False
     sequence_features: Annotated[
         Literal["hidden", "hidden_and_cell"],
