@@ -48,7 +48,8 @@ class Collection:
     """What came of `collect`.
 
     Attributes:
-        rollouts, steps: collected by this call, some of them perhaps twice.
+        rollouts: collected by this call.
+        steps: of these, and of those that were lost with their processes.
         seconds: that it took.
         complete: whether the folder has all that were asked for; else it was asked to stop.
         lost: processes that died.
@@ -97,7 +98,14 @@ def collect(
 
 
 class _Hand(Worker):
-    """A process and the numbers that it may still lose."""
+    """A process.
+
+    Attributes:
+        numbers: that it may still lose.
+        unkept: how many of them it has collected.
+        has_work, leaves: whether it plays, and whether it was told to leave.
+        handful, given: numbers to hand out at once, and last time; `began`: when.
+    """
 
     def __init__(
         self, name: str, folder: RolloutFolder, shard_bytes: int, shard_seconds: float
@@ -107,7 +115,7 @@ class _Hand(Worker):
         self.has_work = self.leaves = False
         self.began = 0.0
         self.handful = 1
-        self.given = 0
+        self.given = self.unkept = 0
 
 
 class _Foreman:
@@ -271,9 +279,11 @@ class _Foreman:
             raise AgentRefused(message.message)
         if isinstance(message, Kept):
             hand.numbers.difference_update(message.numbers)
+            hand.unkept -= len(message.numbers)
             self._kept(message.numbers)
             return
         assert isinstance(message, Done)
+        hand.unkept += message.rollouts
         self._done(message)
         if message.asks:
             hand.has_work = False
@@ -290,12 +300,13 @@ class _Foreman:
             del self._hands[place]
             return
         self.result.lost += 1
+        self.result.rollouts -= hand.unkept
         self._fruitless += 1
         if self._fruitless > _FRUITLESS:
             raise lost
         self._queue.extendleft(reversed(again))
         if self.progress is not None:
-            self.progress.say(f"{lost}; its {len(again)} rollouts are collected again")
+            self.progress.say(f"{lost}; rollouts to collect again: {len(again)}")
         if self.stop():
             del self._hands[place]
         else:

@@ -177,11 +177,11 @@ def test_a_planner_acts_without_weights() -> None:
 def test_weights_of_another_agent_are_refused(tmp_path: Path) -> None:
     settings, env = environment({"env_name": "CartPole-v1", "total_timesteps": 10})
     path = tmp_path / "weights.npz"
-    np.savez(path, **{"learned_params.actor_weight_0": np.zeros((2, 2))})
+    np.savez(path, np.zeros((2, 2)))
     described = describe_policy("SACDiscrete", weights=path)
     with pytest.raises(AgentRefused, match="another agent file or setting"):
         make_policy(described, settings, env)
-    np.savez(path, **{"learned_params.actor_weight_0": np.ones((2, 2))})
+    np.savez(path, np.ones((2, 2)))
     with pytest.raises(AgentRefused, match="not what it was"):
         make_policy(described, settings, env)
 
