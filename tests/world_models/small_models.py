@@ -66,12 +66,7 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     ),
     "pictures": (
         PICTURES,
-        {
-            "env_name": "CarRacing-v3",
-            "continuous": True,
-            "steps_per_episode": 12,
-            "total_timesteps": 60,
-        },
+        {"env_name": "MinAtar/Breakout-v1", "steps_per_episode": 10, "total_timesteps": 90},
     ),
 }
 
