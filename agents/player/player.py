@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -152,7 +153,8 @@ class Player:
         self._recordings += 1
         stem = self._video or self._arrays or Path("recording.mp4")
         name = f"{stem.stem}_{self._recordings}"
-        return stem.with_name(f"{name}.mp4"), stem.with_name(f"{name}.npz")
+        suffix = ".mp4" if importlib.util.find_spec("av") else ".gif"
+        return stem.with_name(name + suffix), stem.with_name(f"{name}.npz")
 
     def _begin_recording(self, video: Path | None, arrays: Path | None) -> None:
         self._recording = Recording(video, arrays, self._rate)

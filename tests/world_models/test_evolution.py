@@ -25,7 +25,8 @@ def evolution(seed: int = 0, **fields: Any) -> Evolution:
 
 def returns_of(weights: np.ndarray, episodes: int = 2) -> np.ndarray:
     """The nearer to the goal the better, in each episode by another constant."""
-    return -((weights - GOAL) ** 2).sum(axis=1, keepdims=True) + np.arange(episodes)
+    distances: np.ndarray = ((weights - GOAL) ** 2).sum(axis=1, keepdims=True)
+    return np.arange(episodes) - distances
 
 
 def go_on(one: Evolution, generations: int) -> None:
@@ -130,7 +131,7 @@ def test_the_controller_is_the_best_on_fresh_seeds_whatever_luck_there_was_befor
 
 
 def test_it_says_when_it_is_stuck_and_begins_again_where_it_may() -> None:
-    one, said = search(cma_restarts=True), []
+    one, said = search(cma_restarts=True), list[str]()
     while len(said) < 3:
         trial = one.trial()
         assert trial is not None
