@@ -141,12 +141,12 @@ class WorldModel:
         self._count_seconds(self._step, began)
         if result is None:
             return False
+        if self._step == "rollouts" and not self._counted(result):
+            return True
         self._results[self._step] = result
         if not result.made:
             self._found.append(result.key)
         self._metrics |= result.facts.get("metrics", {})
-        if self._step == "rollouts":
-            self._ledger.enter(self._stages.entries(result))
         if self._step == self.settings.last_stage:
             self._done = True
         else:
@@ -155,6 +155,25 @@ class WorldModel:
                 self._forget_models()
                 self._standing = dict(self._results)
         self._note()
+        return True
+
+    def _counted(self, rollouts: Result) -> bool:
+        """Enters the steps of rollouts; False: there are not so many left, and the iteration that
+        they were for is given up.
+
+        Raises:
+            AgentRefused: it is the first.
+        """
+        entries = self._stages.entries(rollouts)
+        steps, left = sum(len(entry.rewards) for entry in entries), self._total - self.timestep
+        if steps > left:
+            text = f"rollouts take {steps:,} steps, and {left:,} timesteps are left"
+            if self._iteration == 0:
+                raise AgentRefused(f"{text}: raise total_timesteps or ask for fewer")
+            _say(f"{text}: iteration {self._iteration + 1} is given up")
+            self._iteration, self._step, self._done = self._iteration - 1, "controller", True
+            return False
+        self._ledger.enter(entries)
         return True
 
     def _made(self, stop: Callable[[], bool]) -> Result | None:
@@ -194,7 +213,8 @@ class WorldModel:
     def _end_iteration(self, trainer: Trainer) -> None:
         self._weights = trainer.weights
         self._trainer = None
-        if self._iteration + 1 < self.settings.iterations:
+        exhausted = not self._ledger.empty or self.timestep >= self._total - 1
+        if self._iteration + 1 < self.settings.iterations and not exhausted:
             self._iteration += 1
             self._step = STAGES[0]
         else:

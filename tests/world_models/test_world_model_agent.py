@@ -144,12 +144,23 @@ def test_in_the_dream_no_timestep_passes_and_those_that_are_left_are_acted(tmp_p
     assert driver.state_dict()["position"][3] > 0  # blocks that were acted
 
 
-def test_rollouts_that_take_all_timesteps_leave_the_dream_its_controller(tmp_path: Path) -> None:
-    experiment = short("dream", total_timesteps=60, eval_episodes=0)
+def test_rollouts_may_take_all_timesteps_but_no_more(tmp_path: Path) -> None:
+    experiment = short("dream", total_timesteps=137, eval_episodes=0)
     driver = driver_of(experiment, tmp_path)
-    driver.advance(60, lambda: False)
-    assert driver.timestep == 60
+    driver.advance(137, lambda: False)
+    assert driver.metrics()["rollouts_frames"] == driver.timestep == 137
     assert driver.metrics()["dream_generation"] == 3
+    experiment = short("dream", total_timesteps=136, eval_episodes=0)
+    with pytest.raises(ConfigError, match="rollouts take 137 steps, and 136 timesteps are left"):
+        training_of(experiment, tmp_path).advance(float("inf"))
+
+
+def test_an_iteration_whose_rollouts_do_not_fit_is_given_up(tmp_path: Path) -> None:
+    parameters = CASES["dream"][0] | {"iterations": [2], "iteration_rollouts": [10]}
+    driver = driver_of(short("dream", parameters, total_timesteps=150, eval_episodes=0), tmp_path)
+    driver.advance(150, lambda: False)
+    assert driver.timestep == 150
+    assert driver.metrics()["rollouts_frames"] == 137
 
 
 @pytest.mark.parametrize("stage", ["rollouts", "encoder", "latents", "sequence"])
