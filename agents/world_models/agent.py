@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
@@ -15,7 +14,7 @@ from numpy.typing import NDArray
 
 from agents.base import AgentRefused, EnvironmentMaker, Episode, Files, leaving
 from agents.encoders.building import build_encoder
-from agents.world_models.cache import Cache, Result, write
+from agents.world_models.cache import Cache, Result, keys_of, say, write
 from agents.world_models.controller.company import Company
 from agents.world_models.controller.controllers import Controllers
 from agents.world_models.controller_stage import (
@@ -28,7 +27,7 @@ from agents.world_models.controller_stage import (
 )
 from agents.world_models.ledger import Entry, Ledger
 from agents.world_models.settings import STAGES, WorldModelSettings
-from agents.world_models.stages import ENCODER, SEQUENCE, Played, Stages
+from agents.world_models.stages import Played, Stages, learned_arrays
 from agents.world_models.watching import Watching
 
 #: Steps of a dream where neither the settings nor the environment have a limit.
@@ -75,12 +74,12 @@ class WorldModel:
         self._entropy = entropy
         self._stages = Stages(
             settings,
-            Cache(files, _say),
+            Cache(files, say),
             make_environment,
             (observation_space, action_space),
             entropy,
             device,
-            _say,
+            say,
         )
         self._ledger = Ledger(report)
         self._iteration, self._step = 0, STAGES[0]
@@ -120,7 +119,7 @@ class WorldModel:
             from agents.world_models.estimate import estimate
 
             for line in estimate(self.settings, self._make, self._stages.observation_space):
-                _say(line)
+                say(line)
         while self.timestep < until and not stop():
             held = until == self._total and not self._done
             self._ledger.count(until - held)
@@ -170,7 +169,7 @@ class WorldModel:
             text = f"rollouts take {steps:,} steps, and {left:,} timesteps are left"
             if self._iteration == 0:
                 raise AgentRefused(f"{text}: raise total_timesteps or ask for fewer")
-            _say(f"{text}: iteration {self._iteration + 1} is given up")
+            say(f"{text}: iteration {self._iteration + 1} is given up")
             self._iteration, self._step, self._done = self._iteration - 1, "controller", True
             return False
         self._ledger.enter(entries)
@@ -275,12 +274,12 @@ class WorldModel:
         )
         if self.settings.controller_world == "environment":
             until = self._total * (iteration + 1) // self.settings.iterations
-            self._trainer = InEnvironment(models, self._players(), seeds, until, _say)
+            self._trainer = InEnvironment(models, self._players(), seeds, until, say)
         else:
             steps = self._make.settings.steps_per_episode
             limit = steps if isinstance(steps, int) else self._registered_limit()
             self._trainer = InDream(
-                models, seeds, limit=limit, gamma=self._gamma, device=self.device, say=_say
+                models, seeds, limit=limit, gamma=self._gamma, device=self.device, say=say
             )
         if self._trainer_state is not None:
             self._trainer.load_state_dict(self._trainer_state)
@@ -302,7 +301,7 @@ class WorldModel:
     def _note(self) -> None:
         """Writes where everything is, and the controller, for who watches it."""
         content: dict[str, Any] = {"iteration": self._iteration, "metrics": self._metrics}
-        content["results"] = _keys(self._standing or self._results)
+        content["results"] = keys_of(self._standing or self._results)
         if self._weights is not None:
             content["controller"] = self._weights.tolist()
         self._files.run.mkdir(parents=True, exist_ok=True)
@@ -342,8 +341,8 @@ class WorldModel:
         return {
             "ledger": self._ledger.state_dict(),
             "position": (self._iteration, self._step, self._done, self._acted),
-            "results": _keys(self._results),
-            "standing": _keys(self._standing),
+            "results": keys_of(self._results),
+            "standing": keys_of(self._standing),
             "metrics": dict(self._metrics),
             "weights": self._weights,
             "trainer": trainer,
@@ -375,16 +374,7 @@ class WorldModel:
 
     def learned_params(self) -> Mapping[str, np.ndarray]:
         """Arrays "encoder.*", "sequence.*" and "controller", as far as there are any."""
-        from agents.encoders.files import load_encoder
-        from agents.world_models.sequence.building import load_sequence_model
-
-        arrays: dict[str, np.ndarray] = {}
-        if "encoder" in self._results:
-            encoder = load_encoder(self._results["encoder"].path / ENCODER)
-            arrays |= {f"encoder.{k}": v.numpy() for k, v in encoder.state_dict().items()}
-        if "sequence" in self._results:
-            sequence = load_sequence_model(self._results["sequence"].path / SEQUENCE)
-            arrays |= {f"sequence.{k}": v.numpy() for k, v in sequence.state_dict().items()}
+        arrays = learned_arrays(self._results)
         weights = self._controller()
         return arrays if weights is None else arrays | {"controller": weights}
 
@@ -392,7 +382,7 @@ class WorldModel:
         """Seconds of each stage in this run, and of those that were found, when they were made."""
         made = {stage: result.seconds for stage, result in self._results.items()}
         return {
-            "stages": _keys(self._results),
+            "stages": keys_of(self._results),
             "stages_found": list(self._found),
             "seconds_to_make": made,
             "seconds_of_stages": {name: round(s, 2) for name, s in self._seconds.items()},
@@ -406,11 +396,3 @@ class WorldModel:
     def close(self) -> None:
         """See `agents.base.Driver`."""
         self._forget_models()
-
-
-def _keys(results: Mapping[str, Result]) -> dict[str, str]:
-    return {stage: result.key for stage, result in results.items()}
-
-
-def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)

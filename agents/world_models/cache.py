@@ -12,6 +12,7 @@ import hashlib
 import io
 import json
 import os
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -154,6 +155,16 @@ def _rename(part: Path, path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def keys_of(results: Mapping[str, Result]) -> dict[str, str]:
+    """Names of results, by stage."""
+    return {stage: result.key for stage, result in results.items()}
+
+
+def say(text: str) -> None:
+    """A line for people."""
+    print(text, file=sys.stderr, flush=True)
 
 
 @contextlib.contextmanager

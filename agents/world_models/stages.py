@@ -292,6 +292,20 @@ class Stages:
         return self._cache.result("sequence", depends, build, stop)
 
 
+def learned_arrays(results: Mapping[str, Result]) -> dict[str, np.ndarray]:
+    """Arrays "encoder.*" and "sequence.*", as far as there are results of these stages."""
+    from agents.world_models.sequence.building import load_sequence_model
+
+    arrays: dict[str, np.ndarray] = {}
+    if "encoder" in results:
+        encoder = load_encoder(results["encoder"].path / ENCODER)
+        arrays |= {f"encoder.{k}": v.numpy() for k, v in encoder.state_dict().items()}
+    if "sequence" in results:
+        sequence = load_sequence_model(results["sequence"].path / SEQUENCE)
+        arrays |= {f"sequence.{k}": v.numpy() for k, v in sequence.state_dict().items()}
+    return arrays
+
+
 class _Lines:
     """See `agents.collecting.collection.Watcher`."""
 
