@@ -72,8 +72,8 @@ AGENTS: dict[str, tuple[str, str]] = {
         "agents.world_models.agent:WorldModel",
     ),
     "randomPolicy": (
-        "agents.collecting.settings:RandomPolicySettings",
-        "agents.collecting.agent:RandomPolicy",
+        "agents.random_policy:RandomPolicySettings",
+        "agents.random_policy:RandomPolicy",
     ),
     "random": (
         "agents.uniform_random:UniformRandomSettings",

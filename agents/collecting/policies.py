@@ -14,7 +14,7 @@ import numpy as np
 from agents.base import AgentRefused
 from agents.collecting.noise import Brownian, Held, Perlin, Uniform
 from agents.collecting.random_network import RandomNetwork
-from agents.collecting.settings import PolicyName, RandomPolicySettings
+from agents.collecting.settings import NoiseSettings, PolicyName
 
 if TYPE_CHECKING:
     from envs.settings import EnvironmentSettings
@@ -67,7 +67,7 @@ def describe_policy(
     description: dict[str, Any] = {"name": name}
     if name in NAMES or name == "randomPolicy":
         given = dict(setting or {}) | ({"policy": name} if name in NAMES else {})
-        settings = msgspec.convert(given, RandomPolicySettings)
+        settings = msgspec.convert(given, NoiseSettings)
         description = {"name": settings.policy, "parameters": settings.parameters}
     elif name in agents.AGENTS:
         typed = msgspec.convert(dict(setting or {}), agents.settings_type(name))

@@ -12,8 +12,8 @@ PolicyName = Literal["random", "held", "brownian", "perlin", "random_network"]
 Positive = Annotated[float, Meta(gt=0)]
 
 
-class RandomPolicySettings(AgentSettings, frozen=True, kw_only=True):
-    """Actions at random, of which those of neighbouring steps resemble one another."""
+class NoiseSettings(AgentSettings, frozen=True, kw_only=True):
+    """Which policy, and its numbers."""
 
     policy: Annotated[
         PolicyName,

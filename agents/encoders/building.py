@@ -13,6 +13,7 @@ from agents.encoders.observations import Observed, observed
 from agents.encoders.settings import EncoderSettings, encoder_settings
 from agents.encoders.vectors import VectorEncoder
 from agents.encoders.vq_vae import VQVAE
+from agents.first_weights import drawn_from
 
 _TYPES: dict[str, type[ObservationEncoder]] = {
     "vae": ConvolutionalVAE,
@@ -38,9 +39,7 @@ def build_encoder(
 def build_observed(settings: EncoderSettings, observed: Observed, seed: int) -> ObservationEncoder:
     """An untrained encoder of what is `observed`."""
     own = encoder_settings(settings)
-    # layers draw their first weights from torch's own generator, which is left as it was
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+    with drawn_from(seed):
         encoder = _TYPES[own.encoder](own, observed)
     encoder.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return encoder

@@ -12,6 +12,7 @@ from agents.base import Diverged
 from agents.encoders.adversary import Adversary
 from agents.encoders.interface import ObservationEncoder
 from agents.encoders.settings import EncoderSettings
+from agents.first_weights import drawn_from
 
 
 class EncoderLearner:
@@ -41,8 +42,7 @@ class EncoderLearner:
     def _new_adversary(self, seed: int) -> Adversary:
         channels, side, _ = self._encoder.observed.size
         settings = self._settings
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
+        with drawn_from(seed):
             adversary = Adversary(channels, side, settings.encoder_width)
         adversary.to(device=self._device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         adversary.start(settings.encoder_gan_learning_rate)

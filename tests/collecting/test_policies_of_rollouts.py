@@ -17,7 +17,7 @@ from agents.collecting.learned import adopt
 from agents.collecting.noise import Brownian, Held, Perlin, Uniform
 from agents.collecting.policies import NAMES, noise_policy
 from agents.collecting.random_network import RandomNetwork
-from agents.collecting.settings import RandomPolicySettings
+from agents.collecting.settings import NoiseSettings
 
 CAR = Box(np.array([-1, 0, 0], np.float32), np.array([1, 1, 1], np.float32))
 SPACES = [CAR, Box(-np.inf, np.inf, (2,)), Discrete(5, start=2)]
@@ -29,7 +29,7 @@ def rng(seed: int = 0) -> np.random.Generator:
 
 
 def named(name: str, action_space: Any) -> Any:
-    settings = RandomPolicySettings(policy=name)  # type: ignore[arg-type]
+    settings = NoiseSettings(policy=name)  # type: ignore[arg-type]
     return noise_policy(name, settings.parameters, PICTURE, action_space)
 
 

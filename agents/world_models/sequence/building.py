@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 from agents.encoders.actions import ActionCode
+from agents.first_weights import drawn_from
 from agents.rollouts.files import Temporary
 from agents.world_models.sequence.interface import SequenceModel
 from agents.world_models.sequence.model import LearnedModel, NullModel
@@ -38,9 +39,7 @@ def build_for(
     own = msgspec.convert(as_builtins(settings), SequenceSettings)
     if own.sequence_model == "null":
         return NullModel(own, latent_size, action_size)
-    # layers draw their first weights from torch's own generator, which is left as it was
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+    with drawn_from(seed):
         generator = torch.Generator().manual_seed(seed)
         return LearnedModel(own, latent_size, action_size, generator)
 

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from agents.first_weights import drawn_from
 from agents.world_models.sequence.infilling import Discriminator
 from agents.world_models.sequence.interface import LatentSlices
 from agents.world_models.sequence.model import LearnedModel
@@ -41,8 +42,7 @@ class Learner:
         )
         self._discriminator: Discriminator | None = None
         if settings.sequence_gan_weight > 0:
-            with torch.random.fork_rng(devices=[]):
-                torch.manual_seed(seed)
+            with drawn_from(seed):
                 judge = Discriminator(model.latent_size, _DISCRIMINATOR_WIDTH)
             self._discriminator = judge.to(model.shift.device)
             self._judge_optimizer = torch.optim.Adam(

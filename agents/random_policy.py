@@ -10,10 +10,14 @@ import gymnasium
 
 from agents.base import AgentRefused, Transition
 from agents.collecting.policies import RolloutPolicy, noise_policy
-from agents.collecting.settings import RandomPolicySettings
+from agents.collecting.settings import NoiseSettings
 
 if TYPE_CHECKING:
     import numpy as np
+
+
+class RandomPolicySettings(NoiseSettings, frozen=True, kw_only=True):
+    """Actions at random, of which those of neighbouring steps resemble one another."""
 
 
 class RandomPolicy:
