@@ -181,10 +181,12 @@ def main() -> None:
     )
     sections = list(dict.fromkeys(row.section for row in ROWS))
     parser.add_argument("--only", action="append", choices=sections, help="these sections")
-    parser.add_argument("--turns", type=int, default=3)
+    parser.add_argument("--turns", type=int, default=3, help="2 at least: the first compiles")
     parser.add_argument("--peer-python", type=Path, help="a Python that has simulusion")
     parser.add_argument("--no-peer", action="store_true", help="this project alone")
     arguments = parser.parse_args()
+    if arguments.turns < 2:
+        parser.error("--turns: 2 at least, as loops are compiled in the first")
     chosen = arguments.only or sections
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
