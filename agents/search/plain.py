@@ -199,7 +199,10 @@ def _puct_scores(
     own = np.where(n == 0, rules["not_at_root"], rules["not_below"])
     weight = trees.exploration[nodes["visits"] - own]
     scores = _normal(q, low, scale) + edges["prior"] * weight[:, None] / (1.0 + edges["visits"])
-    return scores, mean
+    # of actions not taken the one of the greatest prior comes first, also where rounding hides it
+    prior = np.where(visited, ILLEGAL, edges["prior"])
+    hidden = ~visited & (prior < prior.max(axis=1, keepdims=True)) & (weight[:, None] != 0)
+    return np.where(hidden, -np.inf, scores), mean
 
 
 def _ucb_scores(trees: Trees, which: Integers, n: Integers) -> Floats:

@@ -25,19 +25,26 @@ NODE = np.dtype(
         ("parent", np.int32),
         ("action", np.int32),
         ("visits", np.int32),  # the one that created it included
+        # for walks by pUCT, compiled, so that one record says all of a child
+        ("child", np.int32),  # the newest; -1: none
+        ("sibling", np.int32),  # the parent's child before; -1: none
+        ("untried", np.int32),  # the action without a child that comes first; -1: none, or UNKNOWN
+        ("q", np.float64),  # of the edge that leads here, and its prior
+        ("prior", np.float64),
     ],
     align=True,
 )
 EDGE = np.dtype(
     [
         ("prior", np.float64),  # ILLEGAL, or the policy
-        ("q", np.float64),  # reward + discount * the child's value; see `kernels` for q_ucb
+        ("q", np.float64),  # reward + discount * the child's value; see `kernels.tree` for q_ucb
         ("visits", np.int32),
         ("child", np.int32),  # -1: none yet
     ],
     align=True,
 )
 ILLEGAL = -1.0
+UNKNOWN = -2
 
 ROOT = np.dtype(
     [
@@ -66,8 +73,7 @@ RULES = np.dtype(
     ],
     align=True,
 )
-#: Kinds of search; normalisations; what stands for Q that is not known. Compiled code that numba
-#: has kept does not see them change.
+#: Kinds of search; normalisations; what stands for Q that is not known.
 PUCT, GUMBEL, Q_UCB = range(3)
 TREE, WITHIN, NONE = range(3)
 WORST, PARENT_MEAN, PARENT_VALUE = range(3)

@@ -21,13 +21,15 @@ from envs.own.board_players import (
 )
 from envs.own.board_rules import Position, Rules
 
-OBSERVATIONS = ("board", "flat")
+OBSERVATIONS = ("board", "flat", "colours")
 BEGINS = ("either", "agent", "opponent")
 
 
 class BoardGame(OwnEnvironment):
     """What a player sees is from its own side: bool [rows, columns, 2] ("board"), its stones and
-    the other's; or the same as float32 [2 * columns * rows] ("flat"). Reward 1 for the move that
+    the other's; or the same as float32 [2 * columns * rows] ("flat"). Or it is the same for both,
+    so that a move changes one cell: float32 [2 * columns * rows + 1] ("colours"), the stones of
+    who began, the other's, and 1 where the latter is to move. Reward 1 for the move that
     wins, -1 when the opponent's answer wins, else 0. A move that is not allowed loses the game;
     ``info["action_mask"]``, int8 [actions], says which are.
 
@@ -50,10 +52,11 @@ class BoardGame(OwnEnvironment):
         rules = self.rules
         self.action_space = Discrete(rules.actions)
         shape = (rules.rows, rules.columns, 2)
+        width = int(np.prod(shape)) + (observation == "colours")
         self.observation_space: gymnasium.Space[Any] = (
             Box(0, 1, shape, np.bool_)
             if observation == "board"
-            else Box(0.0, 1.0, (int(np.prod(shape)),), np.float32)
+            else Box(0.0, 1.0, (width,), np.float32)
         )
         self._state: Position = (0, 0)
 
@@ -105,7 +108,12 @@ class BoardGame(OwnEnvironment):
 
     def _observation(self) -> Any:
         rules = self.rules
-        return (rules.board if self.observation == "board" else rules.flat)(self._state)
+        if self.observation != "colours":
+            return (rules.board if self.observation == "board" else rules.flat)(self._state)
+        mine, theirs = self._state
+        second = (mine | theirs).bit_count() % 2
+        stones = rules.flat((theirs, mine) if second else (mine, theirs))
+        return np.append(stones, np.float32(second))
 
     def _draw(self, canvas: Canvas) -> None:
         rows, columns = self.rules.rows, self.rules.columns
@@ -139,7 +147,7 @@ class TicTacToe(BoardGame):
         self,
         render_mode: str | None = None,
         opponent: Literal["self", "random", "rule", "optimal"] = "rule",
-        observation: Literal["board", "flat"] = "board",
+        observation: Literal["board", "flat", "colours"] = "board",
         begins: Literal["either", "agent", "opponent"] = "either",
     ) -> None:
         super().__init__(render_mode, opponent, observation, begins)
@@ -165,7 +173,7 @@ class Connect4(BoardGame):
         self,
         render_mode: str | None = None,
         opponent: Literal["self", "random", "rule", "mcts"] = "rule",
-        observation: Literal["board", "flat"] = "board",
+        observation: Literal["board", "flat", "colours"] = "board",
         begins: Literal["either", "agent", "opponent"] = "either",
         rollouts: int = 1000,
     ) -> None:

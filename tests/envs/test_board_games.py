@@ -194,7 +194,7 @@ def test_searching_players_beat_those_that_do_not() -> None:
 # -- as environments
 
 
-@pytest.mark.parametrize("observation", ["board", "flat"])
+@pytest.mark.parametrize("observation", ["board", "flat", "colours"])
 @pytest.mark.parametrize(("name", "opponent"), [
     ("TicTacToe", "self"), ("TicTacToe", "random"), ("TicTacToe", "rule"),
     ("TicTacToe", "optimal"), ("Connect4", "self"), ("Connect4", "mcts"),
@@ -223,6 +223,32 @@ def test_self_play_is_seen_from_the_side_to_move(game: Any) -> None:
             return
         assert reward == 0.0
         before = observation
+
+
+@pytest.mark.parametrize("game", GAMES)
+def test_by_colours_a_move_changes_one_cell_and_the_turn(game: Any) -> None:
+    env = game(opponent="self", observation="colours")
+    before, info = env.reset(seed=0)
+    assert not before.any()
+    terminated, moves = False, 0
+    while not terminated:
+        action = env.action_space.sample(mask=info["action_mask"])
+        observation, _, terminated, _, info = env.step(action)
+        stones, new = observation[:-1].reshape(2, -1), (observation - before)[:-1].reshape(2, -1)
+        assert new[moves % 2].sum() == new.sum() == 1
+        moves += 1
+        assert observation[-1] == moves % 2
+        assert stones.sum(axis=1).tolist() == [(moves + 1) // 2, moves // 2]
+        before = observation
+
+
+@pytest.mark.parametrize("game", GAMES)
+def test_by_colours_who_began_is_known_where_the_other_player_moves_itself(game: Any) -> None:
+    for begins, first in (("agent", True), ("opponent", False)):
+        env = game(opponent="random", begins=begins, observation="colours")
+        observation, _ = env.reset(seed=1)
+        assert observation[-1] == (not first)
+        assert observation[:-1].sum() == (not first)
 
 
 def test_who_wins_is_paid_and_ends_the_game() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from drifting import Encoded, Plain, rollout, rollouts
+from known_dynamics import Encoded, Plain, rollout, rollouts
 
 from agents.world_models.sequence.building import build_for
 from agents.world_models.sequence.infilling import Discriminator, Filled, hide_spans

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from drifting import Encoded, Plain, rollouts
+from known_dynamics import Encoded, Plain, rollouts
 
 from agents.world_models.sequence.retrieval import Retrieval
 from agents.world_models.sequence.table import LatentTable

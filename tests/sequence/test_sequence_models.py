@@ -9,9 +9,9 @@ import gymnasium
 import numpy as np
 import pytest
 import torch
-from drifting import Plain, rollouts
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from known_dynamics import Plain, rollouts
 
 from agents.world_models.sequence.building import (
     build_for,

@@ -10,7 +10,7 @@ import gymnasium
 import numpy as np
 import pytest
 import torch
-from drifting import Plain, rollouts
+from known_dynamics import Plain, rollouts
 
 from agents.base import Diverged
 from agents.encoders.training import Kept, TrainingStopped

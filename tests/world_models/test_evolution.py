@@ -26,7 +26,8 @@ def evolution(seed: int = 0, **fields: Any) -> Evolution:
 def returns_of(weights: np.ndarray, episodes: int = 2) -> np.ndarray:
     """The nearer to the goal the better, in each episode by another constant."""
     distances: np.ndarray = ((weights - GOAL) ** 2).sum(axis=1, keepdims=True)
-    return np.arange(episodes) - distances
+    returns: np.ndarray = np.arange(episodes) - distances
+    return returns
 
 
 def go_on(one: Evolution, generations: int) -> None:

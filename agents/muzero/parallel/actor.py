@@ -28,6 +28,7 @@ class _Share:
 
     def __init__(self, part: Part) -> None:
         self._make, self._first, self._begun = part.make_environment, part.first, part.begun
+        self.settings = self._make.settings
 
     def __call__(self, number: int) -> Problem:
         return self._make(self._first + number)
