@@ -20,6 +20,11 @@ PEERS = {
 }
 #: Others, by themselves.
 TOOLS = {
+    "simulusion": (
+        *("simulusion==1.1.0", "torch==2.14.1", "torchvision==0.29.1"),
+        f"gymnasium[box2d]=={version('gymnasium')}",
+        *(f"{name}=={version(name)}" for name in ("numpy", "cma")),
+    ),
     "hydra": ("hydra-core==1.3.8", "hydra-submitit-launcher==1.2.0"),
     "rliable": (
         *("rliable==1.2.0", "arch==7.2.0", "pandas==2.3.3"),  # does not import beside pandas 3
