@@ -19,6 +19,7 @@ OWN_ENVIRONMENTS: dict[str, tuple[str, int | None]] = {
     "sweep/Bimodal-v1": ("envs.own.bimodal:Bimodal", 1),
     "sweep/GridWorld-v1": ("envs.own.grid_world:GridWorld", 1000),
     "sweep/PuddleWorld-v1": ("envs.own.puddle_world:PuddleWorld", 1000),
+    "sweep/TakeCover-v1": ("envs.own.take_cover:TakeCover", 200),
     "sweep/KeyDoorCorridor-v1": ("envs.own.key_door:Corridor", 200),
     "sweep/KeyDoorMaze0-v1": ("envs.own.key_door:Maze0", 200),
     "sweep/KeyDoorMaze1-v1": ("envs.own.key_door:Maze1", 200),
