@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol
 
 import msgspec
@@ -11,6 +13,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from envs.settings import EnvironmentSettings
     from envs.simulator import Simulator
     from envs.wrappers import Problem
 
@@ -121,7 +124,13 @@ class Episode(NamedTuple):
 
 
 class EnvironmentMaker(Protocol):
-    """Makes environments of a run, each with random numbers of its own. It can be pickled."""
+    """Makes environments of a run, each with random numbers of its own. It can be pickled.
+
+    Attributes:
+        settings: the environment file.
+    """
+
+    settings: EnvironmentSettings
 
     def __call__(self, number: int) -> Problem:
         """A new environment number `number`, from 0 on, as the environment file describes it."""
@@ -130,6 +139,37 @@ class EnvironmentMaker(Protocol):
     def seed(self, number: int) -> int:
         """What its first reset is to be seeded with; none of the others is."""
         ...
+
+
+class Files(Protocol):
+    """Folders of an agent that keeps files: its class has `KEEPS_FILES = True`, and it is
+    constructed with one more keyword, `files`. So far drivers may.
+
+    They lie in the results folder, and are no part of who a run is. The agent makes them when it
+    first writes; it writes hidden names and renames what is whole, as it may be killed anywhere.
+
+    Attributes:
+        run: of this run alone: checkpoints of its own, pictures, episodes. It stays when the run is
+            over; a run that begins from its beginning finds nothing there.
+        shared: of all runs of the results folder, in this process and in others, on this host and
+            on others: what is the same for several and made once. It may be deleted between runs.
+    """
+
+    run: Path
+    shared: Path
+
+    def lock(self, name: str) -> AbstractContextManager[Any]:
+        """Something of `shared`, for one process at a time. One that dies holds nothing; what it
+        left half made is then the next holder's.
+
+        Raises:
+            InUse: another process has it; the message says which.
+        """
+        ...
+
+
+class InUse(RuntimeError):  # noqa: N818
+    """Another process holds something that is shared."""
 
 
 class Driver(Protocol):
@@ -170,9 +210,11 @@ class Driver(Protocol):
 
     def advance(self, until: int, stop: Callable[[], bool]) -> None:
         """Interacts and learns until `timestep` is `until`, exactly, or `stop()`, which is asked
-        before each round, says so.
+        before each round, says so: the loop wants to look at it, or the run is to be left. What
+        takes long and is slow to leave asks `leaving(stop)` instead.
 
         Raises:
+            AgentRefused: it turns out only now that it cannot work here.
             Diverged: a loss, a weight, an action or a reward stopped being finite.
             WorkerLost: a process of its own has ended; what the agent still has can be saved.
         """
@@ -226,6 +268,12 @@ class Driver(Protocol):
     def close(self) -> None:
         """Closes its environments, and whatever else it opened."""
         ...
+
+
+def leaving(stop: Callable[[], bool]) -> Callable[[], bool]:
+    """Of what `Driver.advance` was given: whether the run is to be left for good, not only to be
+    looked at."""
+    return getattr(stop, "leaving", stop)
 
 
 class Diverged(ArithmeticError):  # noqa: N818 - a result of a run, recorded as such

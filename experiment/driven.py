@@ -16,14 +16,14 @@ import numpy as np
 
 import agents
 import envs
-from agents.base import AgentRefused, Diverged, Driver, Episode, WorkerLost
+from agents.base import AgentRefused, Diverged, Driver, Episode, Files, WorkerLost
 from envs.errors import EnvironmentRefused
 from envs.settings import EnvironmentSettings
 from experiment.agent_building import check_players
 from experiment.agent_file import check_rules
 from experiment.course import Course, next_border, window_end
 from experiment.driven_evaluation import SideBySide
-from experiment.errors import ConfigError
+from experiment.errors import ConfigError, StorageError
 from experiment.step_arrays import StepArrays
 from experiment.streams import Streams, as_seed
 
@@ -40,6 +40,7 @@ class Environments:
     """The training environments of a run: see `agents.base.EnvironmentMaker`.
 
     Attributes:
+        settings: the environment file.
         first: number 0, if it was made in this process.
     """
 
@@ -47,10 +48,10 @@ class Environments:
         self, settings: EnvironmentSettings, streams: Streams, render_mode: str | None
     ) -> None:
         self.first: Problem | None = None
-        self._settings, self._streams, self._render_mode = settings, streams, render_mode
+        self.settings, self._streams, self._render_mode = settings, streams, render_mode
 
     def __call__(self, number: int) -> Problem:
-        problem = envs.make(self._settings, render_mode=None if number else self._render_mode)
+        problem = envs.make(self.settings, render_mode=None if number else self._render_mode)
         problem.action_space.seed(_seed_of(self._streams.action_space, number))
         if number == 0:
             self.first = problem
@@ -131,6 +132,19 @@ class DrivenRun(Course):
         return self.history | {"last_episode_unfinished": False, "total_train_episodes": total}
 
 
+class _Stop:
+    """See `agents.base.leaving`."""
+
+    def __init__(self, training: DrivenTraining, deadline: float) -> None:
+        self._training, self._deadline = training, deadline
+
+    def __call__(self) -> bool:
+        return self._training.between_rounds(self._deadline)
+
+    def leaving(self) -> bool:
+        return self._training.stop
+
+
 class DrivenTraining:
     """As `experiment.loop.Training`, of one run; its slot is 0.
 
@@ -199,7 +213,7 @@ class DrivenTraining:
         end_of_window = window_end(self.settings, run.timestep + 1)
         until = next_border(self.settings, run.timestep)
         try:
-            driver.advance(until, lambda: self._between_rounds(deadline))
+            driver.advance(until, _Stop(self, deadline))
         except Diverged as reason:
             run.moved_to(driver.timestep, driver.reward_sum)
             run.diverged = {"timestep": driver.timestep, "what": str(reason)}
@@ -208,13 +222,18 @@ class DrivenTraining:
             run.moved_to(driver.timestep, driver.reward_sum)
             self.lost, self.stop = str(reason), True
             return True
+        except AgentRefused as refused:
+            raise ConfigError(f"{self.settings.env_name}: {refused}") from None
+        except OSError as error:
+            where = f"{error.filename}: " if error.filename else ""
+            raise StorageError(f"{where}{error.strerror or error}") from error
         run.moved_to(driver.timestep, driver.reward_sum)
         if run.timestep == end_of_window:
             run.close_window(driver.metrics())
-        return self._between_rounds(deadline)
+        return self.between_rounds(deadline)
 
-    def _between_rounds(self, deadline: float) -> bool:
-        """Whether to leave."""
+    def between_rounds(self, deadline: float) -> bool:
+        """Whether the driver is to return."""
         if self.on_step is not None and self.driver.timestep > self._seen_at:
             self.on_step()
         self._seen_at = self.driver.timestep
@@ -279,8 +298,12 @@ def build_driven(
     device: str,
     record: tuple[str, ...],
     monitor_after: int | None,
+    files: Files | None,
 ) -> DrivenTraining:
     """Environments, agent and loop of a run, every random stream grown from its seed.
+
+    Args:
+        files: of an agent that keeps any.
 
     Raises:
         AgentRefused, EnvironmentRefused: the agent or its environments cannot work here.
@@ -310,6 +333,7 @@ def build_driven(
         make_environment=environments,
         total_timesteps=settings.total_timesteps,
         report=course.end_episode,
+        **({} if files is None else {"files": files}),
     )
     looked_at.close()
     training = DrivenTraining(course, driver, lambda: envs.make(settings, evaluation=True))

@@ -4,6 +4,7 @@
         experiment.json                             what the indices mean
         <environment>_<agent>_data_<index>.json     one record a run (and .npz on request)
         running/<setting_id>-<seed>.lock, .checkpoint
+        files/<setting_id>-<seed>/, files/shared/   of agents that keep files (`agents.base.Files`)
         orphaned/<setting_id>-<seed>.json           records that no index has at present
         shards/<writer>.jsonl                       records of many runs (see `experiment.shards`)
         data.json, pruned.index                     runs that have no record but there
@@ -28,6 +29,7 @@ from experiment.files import clear_temporaries, storage, write_atomically
 from experiment.lock import Lock
 from experiment.manifest import FILE_NAME, Manifest
 from experiment.record_files import clear_arrays, free_name, head_at, move
+from experiment.run_files import RunFiles
 from experiment.shard_writer import ShardWriter
 from experiment.shards import Line, Shards
 
@@ -122,6 +124,10 @@ class ResultFolder:
         """The checkpoints of one run."""
         path = self.path / "running" / f"{run.name}.checkpoint"
         return Checkpoints(path, run.setting_id, run.random_seed)
+
+    def files(self, run: Run) -> RunFiles:
+        """Where the agent of one run keeps files."""
+        return RunFiles(self.path / "files", run.name)
 
     def clear_leftovers(self, run: Run) -> None:
         """Removes what a process that was killed as the holder of the run's lock half wrote."""

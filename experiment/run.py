@@ -102,7 +102,11 @@ def run_group(
         if drives(experiment):
             parts = [{run: saved} for part in parts for run, saved in part.items()]
         for part in parts:
-            training = build_training(experiment, list(part), options)
+            if keeps_files(experiment):
+                for run, saved in part.items():
+                    if saved is None:
+                        folder.files(run).clear()
+            training = build_training(experiment, list(part), options, folder)
             try:
                 outcomes |= _Session(folder, part, training, options).go()
             finally:
@@ -161,11 +165,17 @@ def _saved_together(
 
 
 def build_training(
-    experiment: Experiment, runs: Sequence[Run], options: Options, *, further: int = 0
+    experiment: Experiment,
+    runs: Sequence[Run],
+    options: Options,
+    folder: ResultFolder | None = None,
+    *,
+    further: int = 0,
 ) -> Training | DrivenTraining:
     """Environments, agent and loop of a group, every random stream grown from its run's seed.
 
     Args:
+        folder: where an agent keeps files that does.
         further: runs that come after these, which may make it pay to compile something.
 
     Raises:
@@ -178,8 +188,13 @@ def build_training(
         check_evaluation(settings)
         if drives(experiment):
             (run,) = runs
+            files = None
+            if keeps_files(experiment):
+                if folder is None:
+                    raise ValueError(f"{experiment.agent_name} keeps files: where?")
+                files = folder.files(run)
             return build_driven(
-                experiment, run, options.device, options.record, options.monitor_after
+                experiment, run, options.device, options.record, options.monitor_after, files
             )
         members = [
             Member(
@@ -210,6 +225,11 @@ def build_training(
 def drives(experiment: Experiment) -> bool:
     """Whether the agent plays in environments of its own: see `agents.base.Driver`."""
     return bool(getattr(agents.agent_type(experiment.agent_name), "DRIVES", False))
+
+
+def keeps_files(experiment: Experiment) -> bool:
+    """Whether the agent is given folders of its own: see `agents.base.Files`."""
+    return bool(getattr(agents.agent_type(experiment.agent_name), "KEEPS_FILES", False))
 
 
 class _Session:

@@ -65,7 +65,8 @@ def run_sequence(
         return _describe(experiment, ResultFolder(path, manifest), indices, options, adopt=adopt)
     require(options.log)
     # refuses a configuration that cannot work before the folder exists
-    build_training(experiment, [ResultFolder(path, manifest).run(first)], options).close()
+    looked_at = ResultFolder(path, manifest)
+    build_training(experiment, [looked_at.run(first)], options, folder=looked_at).close()
     asked_to_stop: list[bool] = []
     with on_stop_signal(lambda: asked_to_stop.append(True)):
         folder, plan = open_folder(path, manifest, _defaults(experiment), adopt=adopt)
@@ -138,7 +139,7 @@ def _describe(
     """Prints resolved runs: one object, or a line each when there are several."""
     descriptions = (_description(experiment, folder, index) for index in indices)
     first = next(descriptions)
-    build_training(experiment, [folder.run(first["index"])], options).close()
+    build_training(experiment, [folder.run(first["index"])], options, folder=folder).close()
     second = next(descriptions, None)
     if second is None:
         print(orjson.dumps(first, option=orjson.OPT_INDENT_2).decode())

@@ -13,7 +13,7 @@ from experiment.configuration import Experiment, read_experiment
 from experiment.folder import ResultFolder, Run, folder_of
 from experiment.manifest import Manifest
 from experiment.provenance import provenance
-from experiment.run import Options, build_training, run_group
+from experiment.run import Options, build_training, keeps_files, run_group
 from experiment.scheduling.launchers import Command, Devices, Fork, exit_code_of
 from experiment.scheduling.pool import Launcher
 from experiment.scheduling.submission import Submission
@@ -73,7 +73,8 @@ def _fork(
             return exit_code_of(list(run_group(experiment, folder, group, options).values()))
 
     def warm_up(index: int) -> None:
-        if options.device == "cpu":  # a GPU must not be touched before the fork
+        # a GPU must not be touched before the fork, nor may what runs share be made by two
+        if options.device == "cpu" and not keeps_files(experiment):
             _train_a_little(experiment, folder.run(index), options, runs)
 
     return Fork(work, devices, warm_up)

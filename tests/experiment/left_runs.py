@@ -18,14 +18,23 @@ from experiment.run import Options, build_training
 
 
 def train(
-    experiment: Experiment, index: int, leave_at: list[int], names: tuple[str, ...] = ()
+    experiment: Experiment,
+    index: int,
+    leave_at: list[int],
+    names: tuple[str, ...] = (),
+    path: Path = Path(),
 ) -> tuple[dict[str, Any], bytes]:
     """Trains an index, in a new "process" after each of the timesteps `leave_at`, or as soon after
-    it as the environment can be saved; returns the results and the recorded arrays."""
-    folder = ResultFolder(Path(), Manifest.of(experiment, 0))
+    it as the environment can be saved; returns the results and the recorded arrays.
+
+    Args:
+        path: of the results folder, for agents that keep files.
+    """
+    folder = ResultFolder(path, Manifest.of(experiment, 0))
     saved: bytes | None = None
     for until in [*sorted(leave_at), None]:
-        training = build_training(experiment, [folder.run(index)], Options(record=names))
+        options = Options(record=names)
+        training = build_training(experiment, [folder.run(index)], options, folder=folder)
         if saved is not None:
             training.load_state_dict(0, pickle.loads(saved))
         _train_until(training, until)

@@ -30,13 +30,13 @@ from agents.muzero.observations import Observations
 from agents.muzero.parallel.actors import Actors
 from agents.muzero.parallel.devices import check_trainers, trainer_gpu
 from agents.muzero.parallel.letters import Mailbox
-from agents.muzero.parallel.processes import CONTEXT
 from agents.muzero.parallel.trainers import Trainers
 from agents.muzero.parallel.weights import SharedWeights
 from agents.muzero.replay import Field, Replay
 from agents.muzero.settings import MuZeroSettings
 from agents.muzero.targets import LAST, STEP, TERMINAL
 from agents.muzero.torch_building import build_torch_learner, dense_network
+from agents.processes import CONTEXT
 from experiment.configuration import Experiment
 from experiment.driven import DrivenTraining
 from experiment.errors import ConfigError

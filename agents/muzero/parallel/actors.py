@@ -20,9 +20,9 @@ from agents.fleet import Fleet
 from agents.muzero.decisions import Advice
 from agents.muzero.interfaces import Learner
 from agents.muzero.parallel.messages import Fault, Part, Round, Rounds, Save
-from agents.muzero.parallel.processes import Worker, heard
 from agents.muzero.parallel.weights import SharedWeights
 from agents.muzero.settings import MuZeroSettings
+from agents.processes import Worker, heard
 
 #: Seconds after which a wait asks whether to go on.
 _LOOK_UP = 0.1

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from agents.muzero.parallel.processes import CONTEXT
+from agents.processes import CONTEXT
 
 #: What an array's place in the memory is a multiple of, in bytes.
 _GRAIN = 64

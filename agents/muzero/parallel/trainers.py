@@ -32,11 +32,11 @@ from agents.muzero.networks import Network
 from agents.muzero.observations import Observations
 from agents.muzero.parallel.devices import trainer_device
 from agents.muzero.parallel.letters import Mailbox
-from agents.muzero.parallel.processes import Worker
 from agents.muzero.replay import Batch
 from agents.muzero.settings import MuZeroSettings
 from agents.muzero.torch_building import build_torch_learner
 from agents.muzero.torch_learner import TorchLearner
+from agents.processes import Worker
 from agents.search.sampling import Sampling
 
 Floats = NDArray[np.float32]

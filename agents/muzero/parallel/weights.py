@@ -10,7 +10,7 @@ import numpy as np
 import xxhash
 from numpy.typing import NDArray
 
-from agents.muzero.parallel.processes import CONTEXT
+from agents.processes import CONTEXT
 
 
 class _Place(NamedTuple):

@@ -1,0 +1,1 @@
+"""Observation encoders: from pictures or vectors to small latent vectors, and back."""

@@ -1,0 +1,1 @@
+"""Rollouts on disk: written by many processes, checked, and read at random."""

@@ -1,0 +1,1 @@
+"""Sequence models: what comes next in latent space (Ha and Schmidhuber 2018)."""
