@@ -118,18 +118,27 @@ def plain_encoder(settings: TokenizerSettings, inputs: int) -> nn.Sequential:
         layers += [Downsample(inputs, width), nn.ReLU()]
         inputs = width
     layers += [nn.Conv2d(width, width, 3, padding=1), nn.ReLU()]
-    return nn.Sequential(*layers, nn.Conv2d(width, settings.tokenizer_z_channels, 1))
+    return he(nn.Sequential(*layers, nn.Conv2d(width, settings.tokenizer_z_channels, 1)))
 
 
 def plain_decoder(settings: TokenizerSettings, outputs: int) -> nn.Sequential:
+    """A convolution, then a transposed one that doubles the sides for each level."""
     width = settings.tokenizer_channels
-    layers: list[nn.Module] = [
-        nn.Conv2d(settings.tokenizer_z_channels, width, 3, padding=1),
-        nn.ReLU(),
-    ]
-    for _ in range(settings.tokenizer_downsamplings):
-        layers += [Upsample(width, width), nn.ReLU()]
-    return nn.Sequential(*layers, nn.Conv2d(width, outputs, 3, padding=1))
+    layers: list[nn.Module] = [nn.Conv2d(settings.tokenizer_z_channels, width, 3, padding=1)]
+    for _ in range(settings.tokenizer_downsamplings - 1):
+        layers += [nn.ReLU(), nn.ConvTranspose2d(width, width, 4, stride=2, padding=1)]
+    layers += [nn.ReLU(), nn.ConvTranspose2d(width, outputs, 4, stride=2, padding=1)]
+    return he(nn.Sequential(*layers))
+
+
+def he(network: nn.Sequential) -> nn.Sequential:
+    """The same with weights that keep signals' size through ReLU (He et al. 2015), biases 0."""
+    for layer in network.modules():
+        if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d):
+            nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+            if layer.bias is not None:
+                nn.init.zeros_(layer.bias)
+    return network
 
 
 def fitted(pictures: Tensor, sides: torch.Size | tuple[int, ...]) -> Tensor:

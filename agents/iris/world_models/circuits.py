@@ -16,8 +16,8 @@ States = list[Tensor | None]
 
 
 class Circuits(nn.Module):
-    """Each: layer norm, closed-form continuous-time neurons (Hasani et al. 2022) in an NCP's wiring,
-    dropout; as many outputs as inputs.
+    """Each: layer norm, closed-form continuous-time neurons (Hasani et al. 2022) in the wiring of
+    an NCP, dropout; as many outputs as inputs.
 
     Raises:
         AgentRefused: `ncps` is not installed, or there are too few neurons.

@@ -16,7 +16,7 @@ from torch import Tensor
 from agents.base import AgentRefused
 from agents.iris.tokenizer.interface import Tokenizer
 from agents.iris.world_models.interface import Imagined, Logits, WorldModel
-from envs.state import resumes_mid_episode, restore_state
+from envs.state import restore_state, resumes_mid_episode
 from envs.wrappers import Problem, Rules
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ class Dummy(WorldModel):
         return Imagined(self._tokens, rewards.to(device), ends)
 
     def _environment(self) -> Problem:
-        problem = self._make(0)
+        problem = self._make(1 + len(self._problems))
         if not resumes_mid_episode(problem):
             raise AgentRefused(
                 'world_model "dummy" needs an environment that can be put back to any state, not '
