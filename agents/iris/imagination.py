@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import torch
 from torch import Tensor
@@ -62,6 +62,7 @@ def imagine(
     target: ActorCritic | None = None,
     temperature: float = 1.0,
     mask_ends: bool = True,
+    precision: Literal["float32", "bfloat16"] = "float32",
 ) -> Trajectories:
     """Acts for H - 1 steps; the last frame is there for its value.
 
@@ -70,13 +71,39 @@ def imagine(
         target: a slow copy, whose memory is wanted too.
         temperature: of what the world model draws.
         mask_ends: steps after an end do not count.
+        precision: that networks compute in.
     """
+    with torch.autocast(starts.tokens.device.type, torch.bfloat16, enabled=precision == "bfloat16"):
+        return _imagine(
+            actor_critic,
+            world_model,
+            tokenizer,
+            starts,
+            horizon,
+            generator,
+            target or actor_critic,
+            temperature,
+            mask_ends,
+        )
+
+
+def _imagine(
+    actor_critic: ActorCritic,
+    world_model: WorldModel,
+    tokenizer: Tokenizer,
+    starts: Starts,
+    horizon: int,
+    generator: torch.Generator,
+    target: ActorCritic,
+    temperature: float,
+    mask_ends: bool,
+) -> Trajectories:
     before = starts.tokens[:, :-1]
     decoded = tokenizer.decode(before.flatten(0, 1))
     earlier = decoded.view(*before.shape[:2], *decoded.shape[1:])
     state = first_state = actor_critic.burn_in(earlier, starts.mask[:, :-1])
     target_state = first_state
-    if target is not None and target is not actor_critic:
+    if target is not actor_critic:
         target_state = target.burn_in(earlier, starts.mask[:, :-1])
     tokens = starts.tokens[:, -1]
     world_model.reset(tokens, starts.snapshots)
@@ -95,12 +122,12 @@ def imagine(
     if mask_ends:
         mask[:, 1:] = (~ends[:, :-1]).float().cumprod(1)
     return Trajectories(
-        torch.stack(frames, 1),
+        torch.stack(frames, 1).float(),
         torch.stack(all_tokens, 1),
         torch.stack(actions, 1),
         torch.stack([step.rewards for step in steps], 1),
         ends,
         mask,
-        first_state,
-        target_state,
+        (first_state[0].float(), first_state[1].float()),
+        (target_state[0].float(), target_state[1].float()),
     )

@@ -284,6 +284,7 @@ class Trainer:
             target=self.target,
             temperature=settings.imagination_temperature,
             mask_ends=settings.actor_critic_mask_ends,
+            precision=settings.imagination_precision,
         )
 
     @torch.no_grad()

@@ -22,7 +22,7 @@ from agents.iris.world_models.ncp_multi_step import MultiStep
 from agents.iris.world_models.ncp_single_step import SingleStep
 from agents.iris.world_models.transformer import Transformer
 from agents.iris.world_models.trunk import causal
-from envs.state import save_state
+from envs.state import restore_state, save_state
 
 SIZES = Sizes(tokens_per_frame=3, vocabulary=7, actions=2)
 
@@ -269,8 +269,8 @@ def test_the_dummys_imagination_is_what_the_environment_does() -> None:
     first = tokenizer.encode(torch.as_tensor(observation)[None].repeat(2, 1, 1, 1))
     starts = Starts(first[:, None], torch.ones(2, 1, dtype=torch.bool), [save_state(problem)] * 2)
     imagined = imagine(trainer.actor_critic, dummy, tokenizer, starts, 25, generator(1))
-    snapshot = starts.snapshots[0] if starts.snapshots else None
-    from envs.state import restore_state
+    assert starts.snapshots is not None
+    snapshot = starts.snapshots[0]
 
     for trajectory in range(2):
         restore_state(problem, snapshot)

@@ -15,6 +15,7 @@ from agents.iris.tokenizer.interface import Tokenizer
 from agents.iris.tokenizer.losses import focal_frequency_loss, ssim_loss, worst_pixel
 from agents.iris.tokenizer.networks import (
     fitted,
+    in_fast_layout,
     plain_decoder,
     plain_encoder,
     residual_decoder,
@@ -42,8 +43,8 @@ class VQVAE(Tokenizer):
         self.encoder: nn.Module
         self.decoder: nn.Module
         if settings.tokenizer_network == "residual":
-            self.encoder = residual_encoder(settings, channels, height)
-            self.decoder = residual_decoder(settings, channels, height)
+            self.encoder = in_fast_layout(residual_encoder(settings, channels, height))
+            self.decoder = in_fast_layout(residual_decoder(settings, channels, height))
         else:
             self.encoder = plain_encoder(settings, channels)
             self.decoder = plain_decoder(settings, channels)

@@ -125,7 +125,7 @@ def _cross_entropy(logits: Tensor, classes: Tensor) -> Tensor:
 
 def draw(logits: Tensor, temperature: float, generator: torch.Generator) -> Tensor:
     """int64 [...] of logits [..., N], each drawn on its own."""
-    shares = (logits / temperature).softmax(-1)
+    shares = (logits.float() / temperature).softmax(-1)
     drawn = torch.multinomial(shares.flatten(0, -2), 1, generator=generator)
     return drawn.view(logits.shape[:-1])
 

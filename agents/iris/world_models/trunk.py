@@ -103,13 +103,23 @@ class Cache:
     def __init__(self, trunk: Trunk, batch: int, places: int) -> None:
         weight = trunk.norm.weight
         shape = (len(trunk.blocks), batch, trunk.heads, places, trunk.width // trunk.heads)
-        self.keys = weight.new_zeros(shape)
-        self.values = weight.new_zeros(shape)
+        dtype = precision_of(weight.device)
+        self.keys = torch.zeros(shape, dtype=dtype, device=weight.device)
+        self.values = torch.zeros(shape, dtype=dtype, device=weight.device)
         self.length = 0
 
     def fits(self, trunk: Trunk, batch: int) -> bool:
         """Whether it can be used again for a batch of that size."""
-        return self.keys.shape[1] == batch and self.keys.device == trunk.norm.weight.device
+        device = trunk.norm.weight.device
+        same = self.keys.device == device and self.keys.dtype == precision_of(device)
+        return same and self.keys.shape[1] == batch
+
+
+def precision_of(device: torch.device) -> torch.dtype:
+    """What linear layers compute in."""
+    if torch.is_autocast_enabled(device.type):
+        return torch.get_autocast_dtype(device.type)
+    return torch.float32
 
 
 def causal(places: int, device: torch.device) -> Tensor:
