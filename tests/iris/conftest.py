@@ -1,16 +1,9 @@
-"""Networks here are so small that a second thread only costs."""
+"""One thread, and matrix products that do not depend on where in memory their operands lie."""
 
-from __future__ import annotations
+from experiment import processor
 
-from collections.abc import Iterator
+processor.settle()
 
-import pytest
-import torch
+import torch  # noqa: E402 - reads those settings
 
-
-@pytest.fixture(autouse=True)
-def _one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+torch.set_num_threads(1)

@@ -29,8 +29,10 @@ class Residual(nn.Module):
         self.second = nn.Conv2d(channels, channels, 3, padding=1)
 
     def forward(self, x: Tensor) -> Tensor:
-        hidden = self.first(functional.silu(self.first_norm(x)))
-        out: Tensor = x + self.second(functional.silu(self.second_norm(hidden)))
+        in_place = not torch.is_grad_enabled()
+        hidden = self.first(functional.silu(self.first_norm(x), inplace=in_place))
+        hidden = self.second(functional.silu(self.second_norm(hidden), inplace=in_place))
+        out: Tensor = hidden.add_(x) if in_place else x + hidden
         return out
 
 
