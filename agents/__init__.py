@@ -67,6 +67,14 @@ AGENTS: dict[str, tuple[str, str]] = {
         "agents.muzero.settings:MuZeroSettings",
         "agents.muzero.agent:MuZero",
     ),
+    "WorldModel": (
+        "agents.world_models.settings:WorldModelSettings",
+        "agents.world_models.agent:WorldModel",
+    ),
+    "randomPolicy": (
+        "agents.collecting.settings:RandomPolicySettings",
+        "agents.collecting.agent:RandomPolicy",
+    ),
     "random": (
         "agents.uniform_random:UniformRandomSettings",
         "agents.uniform_random:UniformRandom",

@@ -30,8 +30,8 @@ class FreshWorld(gymnasium.Wrapper[Any, Any, Any, Any]):
 
 
 def keeps_its_world(simulator: object) -> bool:
-    kind = type(simulator)
-    return kind.__module__.startswith("gymnasium.envs.box2d.") and kind.__name__ in {
-        "BipedalWalker",
-        "CarRacing",
-    }
+    return any(
+        kind.__module__.startswith("gymnasium.envs.box2d.")
+        and kind.__name__ in {"BipedalWalker", "CarRacing"}
+        for kind in type(simulator).__mro__
+    )

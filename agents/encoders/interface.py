@@ -60,7 +60,8 @@ class ObservationEncoder(nn.Module, ABC):
     @property
     def device(self) -> torch.device:
         """Where its weights are."""
-        return next(iter(self.state_dict().values())).device
+        device: torch.device = next(self.parameters()).device
+        return device
 
     def prepare(self, observations: NDArray[Any]) -> Tensor:
         """Observations [B, ...] cropped and resized, on the processor, in a type that is cheap to
@@ -74,22 +75,40 @@ class ObservationEncoder(nn.Module, ABC):
             observations = self.prepare(observations)
         return self.observed.scaled(observations.to(self.device, non_blocking=True))
 
-    def begin(self, sample: NDArray[Any]) -> None:  # noqa: B027 - most have nothing to do
+    def begin(self, sample: NDArray[Any]) -> None:
         """Told, before training, some observations [B, ...] of what it will be trained on."""
 
     @abstractmethod
+    def posterior(self, seen: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean and ln σ² of latents, both [B, D], of what the network sees, [B, ...]."""
+
+    @abstractmethod
+    def reconstruction(self, latents: Tensor) -> Tensor:
+        """What the network would see, [B, ...], of latents [B, D]."""
+
+    @abstractmethod
+    def shown(self, seen: Tensor) -> Tensor:
+        """What the network sees, [B, ...], as `decode` returns it."""
+
     def encode(self, observations: Observations) -> tuple[Tensor, Tensor]:
         """Mean and ln σ² of the latents of [B, ...], both [B, D]. ln σ² is `CERTAIN` where the
         encoder is deterministic."""
+        return self.posterior(self.read(observations))
 
-    @abstractmethod
     def decode(self, latents: Tensor) -> Tensor:
         """Of latents [B, D]: pictures [B, H', W', C] within [0, 1], or vectors [B, N] in the units
         of the observations."""
+        return self.shown(self.reconstruction(latents))
 
-    @abstractmethod
     def target(self, observations: Observations) -> Tensor:
         """What `decode` is compared with, of the same shape."""
+        return self.shown(self.read(observations))
+
+    def errors(self, observations: Observations) -> Tensor:
+        """Squared errors [B] of reconstructions of the means, summed over each observation, in the
+        units that the network sees."""
+        seen = self.read(observations)
+        return summed_squares(self.reconstruction(self.posterior(seen)[0]) - seen)
 
     @abstractmethod
     def losses(self, observations: Observations, generator: torch.Generator) -> Losses:
@@ -107,5 +126,10 @@ class ObservationEncoder(nn.Module, ABC):
         size = (count, self.representation_size)
         return torch.randn(size, generator=generator, device=self.device)
 
-    def settle(self, generator: torch.Generator) -> None:  # noqa: B027 - most have nothing to do
+    def settle(self, generator: torch.Generator) -> None:
         """What follows an update of the weights, by the batch of the last `losses`."""
+
+
+def summed_squares(differences: Tensor) -> Tensor:
+    """[B] of [B, ...]."""
+    return differences.square().flatten(1).sum(1)

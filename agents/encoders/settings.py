@@ -117,14 +117,14 @@ class EncoderSettings(AgentSettings, frozen=True, kw_only=True):
     ] = 0.25
     encoder_code_decay: Annotated[
         float, Meta(ge=0, lt=1, description="vq_vae: of the moving means, and of codes' usage")
-    ] = 0.99
+    ] = 0.95
     encoder_revival: Annotated[
         NotNegative,
         Meta(
             description="vq_vae: a code used less than this share of the mean usage becomes one "
             "of the encoder's outputs; 0: dead codes stay dead"
         ),
-    ] = 0.03
+    ] = 0.1
 
     # -- training
     encoder_updates: Annotated[

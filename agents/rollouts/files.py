@@ -93,15 +93,31 @@ def write_json(path: Path, content: dict[str, Any]) -> None:
     Raises:
         OSError: it cannot be written; `path` is as it was.
     """
-    data = json.dumps({**content, "checksum": _checksum(content)}, indent=1) + "\n"
+    text = json.dumps({**content, "checksum": _checksum(content)}) + "\n"
+    _write(path, text.encode())
+
+
+def copy_atomically(source: Path, target: Path) -> None:
+    """Makes `target` a copy of a small file: the whole file or none.
+
+    Raises:
+        OSError: it cannot be read or written.
+    """
+    _write(target, source.read_bytes())
+
+
+def _write(path: Path, data: bytes) -> None:
     temporary = Temporary(path)
     try:
-        view = memoryview(data.encode())
+        view = memoryview(data)
         while view:
             view = view[temporary.file.write(view) :]
         temporary.publish()
-    except BaseException:
+    except BaseException as error:
         temporary.discard()
+        if isinstance(error, OSError):
+            text = f"cannot be written: {error.strerror}"
+            raise OSError(error.errno, text, str(path)) from error
         raise
 
 

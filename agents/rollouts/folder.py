@@ -12,12 +12,14 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from agents.rollouts.contents import Contents, read_contents
 from agents.rollouts.errors import BadShard, FolderRefused
 from agents.rollouts.files import clear_leftovers, read_json, write_json
+from agents.rollouts.finalizing import MANIFEST, finalize
 from agents.rollouts.rollout import LatentRollout, Rollout
 from agents.rollouts.shard import SUFFIX, ShardWriter
 from agents.rollouts.spec import FolderSpec, difference
@@ -115,16 +117,22 @@ class RolloutFolder:
         return cls(path)
 
     def shards(self) -> list[Path]:
-        """Of all files that a shard's name, in the order of their names."""
+        """All files that have a shard's name, in the order of their names."""
         return sorted(self.path.glob(f"{self.spec.name}-*{SUFFIX}"))
+
+    def scan(self) -> list[tuple[Path, Contents | BadShard]]:
+        """Each shard with what its side file says, or with what is wrong."""
+        while True:
+            found = [(path, _contents(path)) for path in self.shards()]
+            # what is gone by now was renamed by `finalize` in another process
+            if all(path.exists() for path, contents in found if isinstance(contents, BadShard)):
+                return found
 
     def good_shards(self) -> Iterator[tuple[Path, Contents]]:
         """Those whose side file is right and whose size is."""
-        for path in self.shards():
-            try:
-                yield path, read_contents(path)
-            except BadShard:
-                continue
+        for path, contents in self.scan():
+            if not isinstance(contents, BadShard):
+                yield path, contents
 
     def missing(self) -> Sequence[int]:
         """Numbers of the rollouts, 0 to N - 1, that no good shard holds; ascending."""
@@ -165,6 +173,27 @@ class RolloutFolder:
     def _new_name(self) -> Path:
         return self.path / f"{self.spec.name}-{secrets.token_hex(8)}{SUFFIX}"
 
+    def finalize(self) -> dict[str, Any]:
+        """Gives the shards of a complete folder their names in order, NAME-00003-of-00074, and
+        writes the manifest. Readers may read meanwhile, and after a kill; call it again then.
+
+        Returns:
+            the manifest.
+
+        Raises:
+            FolderRefused: rollouts are missing, or a shard is damaged.
+            OSError: a file cannot be written or renamed.
+        """
+        return finalize(self)
+
+    @property
+    def manifest(self) -> dict[str, Any] | None:
+        """What `finalize` wrote; None: it was not called, or the file is damaged."""
+        try:
+            return read_json(self.path / MANIFEST)
+        except (OSError, ValueError):
+            return None
+
     def clear_leftovers(self) -> int:
         """Removes what killed writers left.
 
@@ -186,6 +215,13 @@ class RolloutFolder:
         except FileNotFoundError:
             return False
         return old and not any(self.path.glob(f".{shard.name}.*")) and not shard.exists()
+
+
+def _contents(path: Path) -> Contents | BadShard:
+    try:
+        return read_contents(path)
+    except BadShard as damaged:
+        return damaged
 
 
 def _read_spec(folder: Path) -> FolderSpec:

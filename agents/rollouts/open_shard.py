@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import h5py  # type: ignore[import-untyped]
+import h5py
 import numpy as np
 from numpy.typing import NDArray
 
@@ -16,6 +16,7 @@ from agents.rollouts.contents import Contents, content_hash
 from agents.rollouts.errors import BadShard, FolderRefused
 from agents.rollouts.rollout import LatentRollout, Rollout
 from agents.rollouts.shard import FRAMES, TERMINATED, TRUNCATED, zstd_is_there
+from agents.rollouts.spec import FolderSpec
 
 
 @contextmanager
@@ -37,6 +38,16 @@ def _first_line(error: Exception) -> str:
     return (str(error).splitlines() or [type(error).__name__])[0]
 
 
+def check_beginning(path: Path) -> None:
+    """Reads what an HDF5 file begins with, which says how long it is.
+
+    Raises:
+        BadShard: it is damaged.
+    """
+    with damage(path), h5py.File(path, "r", locking=False):
+        pass
+
+
 class OpenShard:
     """A shard, opened to read.
 
@@ -55,13 +66,14 @@ class OpenShard:
         self.path, self.contents = path, contents
         zstd_is_there()  # makes HDF5 know the filter
         with damage(path):
-            self._file = h5py.File(path, "r", locking=False)
+            self._file = h5py.File(path, "r", locking=False, rdcc_nbytes=0)
             index = self._file["rollouts"]
             self.lengths: NDArray[np.int64] = index["lengths"][:]
             self.ends: NDArray[np.uint8] = index["ends"][:]
             self.seeds: NDArray[np.int64] = index["seeds"][:]
             numbers: NDArray[np.int64] = index["numbers"][:]
-            self._attributes: NDArray[np.uint8] = index["attributes"][:]
+            text: NDArray[np.uint8] = index["attributes"][:]
+            self._attributes: list[dict[str, Any]] = json.loads(text.tobytes())
             self.actions: NDArray[Any] = self._file["actions"][:]
             self.rewards: NDArray[np.float32] = self._file["rewards"][:]
             self.frames = [self._file[name] for name in FRAMES[contents.kind]]
@@ -120,26 +132,20 @@ class OpenShard:
         )
         if found != self.contents.hashes[row]:
             raise BadShard(self.path, f"rollout {self.contents.numbers[row]} has another hash")
-        rest = (actions, rewards, terminated, truncated, seed, self._rollout_attributes(row))
+        rest = (actions, rewards, terminated, truncated, seed, self._attributes[row])
         if len(frames) == 1:
             return Rollout(frames[0], *rest)
         return LatentRollout(frames[0].astype(np.float32), frames[1].astype(np.float32), *rest)
-
-    def _rollout_attributes(self, row: int) -> dict[str, Any]:
-        with damage(self.path):
-            attributes: dict[str, Any] = json.loads(self._attributes.tobytes())[row]
-        return attributes
 
     def decode(self) -> None:
         """Reads everything and compares it with the hashes."""
         for row in range(len(self.lengths)):
             self.rollout(row)
 
-    def description(self) -> dict[str, Any]:
-        """What the shard says it is of: environment, policy, versions..."""
+    def spec(self) -> FolderSpec:
+        """What the shard says it is of."""
         with damage(self.path):
-            text: dict[str, Any] = json.loads(self._file["description"][:].tobytes())
-        return text
+            return FolderSpec.from_json(json.loads(self._file["description"][:].tobytes()))
 
     def close(self) -> None:
         self._file.close()

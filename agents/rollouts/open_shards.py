@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import threading
 import warnings
 from collections import OrderedDict
 from pathlib import Path
 from typing import Any, Literal
 
-from agents.rollouts.contents import Contents, read_contents
+from agents.rollouts.contents import Contents
 from agents.rollouts.errors import BadShard
 from agents.rollouts.folder import RolloutFolder
 from agents.rollouts.open_shard import OpenShard
@@ -19,6 +20,8 @@ MAX_OPEN = 32
 
 class OpenShards:
     """Opens shards as they are asked for, and closes the one that was asked for longest ago.
+
+    Threads may share it.
 
     Attributes:
         contents: of each shard, by its number here.
@@ -35,16 +38,13 @@ class OpenShards:
         self.bad: set[int] = set()
         self._policy, self._max_open = bad, max_open
         self._paths: list[Path] = []
-        self._open: OrderedDict[int, OpenShard] = OrderedDict()
-        self._process = os.getpid()
-        for path in folder.shards():
-            try:
-                contents = read_contents(path)
-            except BadShard as damaged:
-                self.complain(damaged)
-                continue
-            self.contents.append(contents)
-            self._paths.append(path)
+        self._begin()
+        for path, contents in folder.scan():
+            if isinstance(contents, BadShard):
+                self.complain(contents)
+            else:
+                self.contents.append(contents)
+                self._paths.append(path)
 
     def complain(self, damaged: BadShard) -> None:
         """Does what is to be done about a damaged shard.
@@ -60,8 +60,9 @@ class OpenShards:
     def set_aside(self, number: int, damaged: BadShard) -> None:
         """As `complain`, of a shard that turned out to be damaged while it was read."""
         self.complain(damaged)
-        self.bad.add(number)
-        self._open.pop(number, None)
+        with self._lock:
+            self.bad.add(number)
+            self._open.pop(number, None)
 
     def __getitem__(self, number: int) -> OpenShard:
         """The shard, open.
@@ -71,14 +72,20 @@ class OpenShards:
         """
         if self._process != os.getpid():
             # after a fork the parent's files are not this process's to read on
-            self._open, self._process = OrderedDict(), os.getpid()
-        shard = self._open.get(number)
-        if shard is None:
-            shard = self._open[number] = OpenShard(self._path(number), self.contents[number])
-            if len(self._open) > self._max_open:
-                self._open.popitem(last=False)[1].close()
-        self._open.move_to_end(number)
-        return shard
+            self._begin()
+        with self._lock:
+            shard = self._open.get(number)
+            if shard is None:
+                shard = self._open[number] = OpenShard(self._path(number), self.contents[number])
+                if len(self._open) > self._max_open:
+                    self._open.popitem(last=False)  # closed once no thread reads it any more
+            self._open.move_to_end(number)
+            return shard
+
+    def _begin(self) -> None:
+        self._open: OrderedDict[int, OpenShard] = OrderedDict()
+        self._lock = threading.Lock()
+        self._process = os.getpid()
 
     def _path(self, number: int) -> Path:
         path, contents = self._paths[number], self.contents[number]
@@ -93,4 +100,4 @@ class OpenShards:
         return path
 
     def __getstate__(self) -> dict[str, Any]:
-        return vars(self) | {"_open": OrderedDict()}
+        return vars(self) | {"_open": None, "_lock": None, "_process": None}

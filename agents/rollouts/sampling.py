@@ -67,6 +67,9 @@ def sample_slices(
             place, i, start = left[k], int(drawn[k]), int(starts[k])
             stop = min(start + length, int(rollouts.lengths[i]))
             number, row = int(rollouts.shard_of[i]), int(rollouts.row_of[i])
+            if number in rollouts.shards.bad:
+                again.append(place)
+                continue
             try:
                 shard = rollouts.shards[number]
                 read = shard.read(row, start, stop + 1)

@@ -19,7 +19,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-import h5py  # type: ignore[import-untyped]
+import h5py
 import numpy as np
 from numpy.typing import NDArray
 
@@ -59,6 +59,7 @@ class ShardWriter:
         self._hashes: list[str] = []
         self._attributes: list[dict[str, Any]] = []
         self._file: h5py.File | None = None
+        self._series: dict[str, h5py.Dataset] = {}  # kept open: closing one writes a partial chunk
         self._temporary = Temporary(path)
         self._sink = Sink(self._temporary.file)
 
@@ -83,9 +84,9 @@ class ShardWriter:
             self._file = self._create(frames[0], rollout.actions)
         arrays = dict(zip(self._names, frames, strict=True)) | {"actions": rollout.actions}
         for name, array in arrays.items():
-            _check_same(self._file[name], array)
+            _check_same(self._series[name], array)
         for name, array in (arrays | {"rewards": rewards}).items():
-            _append(self._file[name], array)
+            _append(self._series[name], array)
         self._sink.check(self.path)
         self._numbers.append(int(number))
         self._lengths.append(len(rewards))
@@ -146,18 +147,22 @@ class ShardWriter:
             self.discard()
 
     def _stored(self, frames: NDArray[Any]) -> NDArray[Any]:
-        return frames.astype(self.spec.latent_dtype) if self.spec.kind == "latent" else frames
+        if self.spec.kind == "raw":
+            return frames
+        if (largest := np.abs(frames).max()) > np.finfo(self.spec.latent_dtype).max:
+            raise ValueError(f"{largest:g} is too large for {self.spec.latent_dtype}")
+        return frames.astype(self.spec.latent_dtype)
 
     def _create(self, frame: NDArray[Any], actions: NDArray[Any]) -> h5py.File:
         file = h5py.File(self._sink, "w", libver=_VERSION)
-        for name in self._names:
-            _create_series(file, name, frame)
-        _create_series(file, "actions", actions)
-        _create_series(file, "rewards", np.zeros(0, np.float32))
+        kinds = dict.fromkeys(self._names, frame)
+        kinds |= {"actions": actions, "rewards": np.zeros(0, np.float32)}
+        for name, like in kinds.items():
+            self._series[name] = _create_series(file, name, like)
         return file
 
     def _complete(self, file: h5py.File) -> dict[str, Any]:
-        frames, actions = file[self._names[0]], file["actions"]
+        frames, actions = self._series[self._names[0]], self._series["actions"]
         index = file.create_group("rollouts")
         for name, values, dtype in (
             ("numbers", self._numbers, np.int64),
@@ -213,12 +218,12 @@ def zstd_is_there() -> bool:
     return bool(h5py.h5z.filter_avail(_ZSTD))
 
 
-def _create_series(file: h5py.File, name: str, like: NDArray[Any]) -> None:
+def _create_series(file: h5py.File, name: str, like: NDArray[Any]) -> h5py.Dataset:
     """A dataset that grows, of the shape and dtype of the entries of `like`."""
     shape, dtype = like.shape[1:], like.dtype
     entry = max(1, dtype.itemsize * int(np.prod(shape)))
     chunk = max(CHUNK_FRAMES, CHUNK_BYTES // entry)
-    file.create_dataset(
+    return file.create_dataset(
         name,
         (0, *shape),
         dtype,

@@ -73,15 +73,15 @@ class CompiledDreamer:
         np.matmul(self._memory.hidden, heads.weights, out=said)
         said += heads.bias
         self._sample(noise)
-        x = self._x
-        after = x * heads.scale
-        # differences are added to z itself
-        after += before if heads.difference else heads.shift
+        after = self._x * heads.scale
+        after += heads.shift
+        if heads.difference:
+            after += before
         reward = said[:, -2].copy()
         if heads.has_end:
             end = noise.end.numpy() < 1 / (1 + np.exp(-said[:, -1]))
         else:
-            end = np.zeros(len(x), np.bool_)
+            end = np.zeros(len(after), np.bool_)
         return Sample(torch.from_numpy(after), torch.from_numpy(reward), torch.from_numpy(end))
 
     def _sample(self, noise: Noise) -> None:

@@ -26,8 +26,8 @@ CASES = [
     (name, environment)
     for name in agents.AGENTS
     for environment in (CONTINUOUS, DISCRETE)
-    # piHIW needs pictures, MuZero drives environments of its own
-    if name not in ("piHIW", "MuZero") and REFUSES.get(name) != environment
+    # piHIW needs pictures, MuZero and WorldModel drive environments of their own
+    if name not in ("piHIW", "MuZero", "WorldModel") and REFUSES.get(name) != environment
 ]
 #: Settings that make an agent learn within a few hundred steps.
 QUICK: dict[str, dict[str, Any]] = {
@@ -133,7 +133,7 @@ def test_updates_are_reported_when_asked_for(name: str, environment_name: str) -
     seen: dict[str, int] = {}
     agent.report_updates(0, lambda what, value: seen.__setitem__(what, seen.get(what, 0) + 1))
     interact(agent, environment, environment.reset(seed=1)[0], 50)
-    if name not in ("random", "rolloutIW"):
+    if name not in ("random", "randomPolicy", "rolloutIW"):
         names = ["update_states", "update_actions", "update_rewards"]
         names += [] if name == "piIW" else ["update_next_states"]
         quick = QUICK.get(name, {})

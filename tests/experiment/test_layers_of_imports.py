@@ -15,7 +15,14 @@ import agents
 
 FOLDERS = ("agents", "envs", "experiment", "plotting", "clusters", "benchmarks")
 #: Command lines among the agents' modules: nobody imports them.
-COMMANDS = [ROOT / "agents" / "piiw" / "plan.py", ROOT / "agents" / "muzero" / "play.py"]
+COMMANDS = [
+    ROOT / "agents" / "piiw" / "plan.py",
+    ROOT / "agents" / "muzero" / "play.py",
+    *(
+        ROOT / "agents" / "world_models" / f"{name}.py"
+        for name in ("collect", "encode", "exchange", "play", "verify")
+    ),
+]
 FILES = sorted(
     [*ROOT.glob("*.py"), *(file for folder in FOLDERS for file in (ROOT / folder).rglob("*.py"))]
 )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ import numpy as np
 import torch
 
 from agents.encoders.actions import ActionCode
+from agents.rollouts.files import Temporary
 from agents.world_models.sequence.interface import SequenceModel
 from agents.world_models.sequence.model import LearnedModel, NullModel
 from agents.world_models.sequence.settings import SequenceSettings, as_builtins
@@ -55,20 +55,24 @@ def content_hash(model: SequenceModel) -> str:
 
 
 def save_sequence_model(path: Path, model: SequenceModel) -> None:
-    """Writes the model, the whole or nothing."""
+    """Writes the model, the whole or nothing.
+
+    Raises:
+        OSError: it cannot be written; `path` is as it was.
+    """
     state = {
         "format": _FORMAT,
         "facts": _facts(model),
         "weights": {name: value.cpu() for name, value in model.state_dict().items()},
         "hash": content_hash(model),
     }
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    with temporary.open("wb") as file:
-        torch.save(state, file)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
+    temporary = Temporary(path)
+    try:
+        torch.save(state, temporary.path)
+        temporary.publish()
+    except BaseException:
+        temporary.discard()
+        raise
 
 
 def load_sequence_model(path: Path) -> SequenceModel:

@@ -28,7 +28,7 @@ class Heads(NamedTuple):
         choices: K.
         centres: [D, K] of a discrete output; else empty.
         difference: whether it says changes.
-        shift, scale: [D] of z = shift + scale * x.
+        shift, scale: [D] of z_{t+1}, or its change, = shift + scale * y.
         has_reward, has_end: which of the heads the model has; else its column is 0.
     """
 
@@ -73,8 +73,8 @@ def heads_of(model: LearnedModel) -> Heads:
         model.output.choices,
         np.zeros((0, 0), np.float32) if centres is None else _numpy(centres),
         model.settings.sequence_difference,
-        _numpy(model.shift),
-        _numpy(model.scale),
+        _numpy(model.said_shift),
+        _numpy(model.said_scale),
         model.reward_head is not None,
         model.end_head is not None,
     )

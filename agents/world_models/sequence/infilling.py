@@ -66,7 +66,7 @@ class Infilling(nn.Module):
         hidden = hide_spans(present, self.span, self.share, generator)
         flag = hidden.unsqueeze(-1).to(latents)
         inputs = torch.cat((latents * (1 - flag), columns, flag), -1)
-        parameters = self.output(core(inputs, ahead=True, present=present))
+        parameters = self.output(core(inputs, ahead=True, present=present, generator=generator))
         nll = self.output.nll(parameters, latents).mean(-1)
         loss = torch.where(hidden, nll, 0.0).sum() / hidden.sum().clamp(min=1)
         noise = draw_noise(tuple(hidden.shape), latents.shape[-1], generator)

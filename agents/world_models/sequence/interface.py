@@ -23,7 +23,7 @@ class Prediction(NamedTuple):
 
     Attributes:
         latent: parameters of the latent's distribution; their shape is the output's affair.
-        base: [..., D] what the output is relative to: z_t where differences are predicted, or 0.
+        base: [..., D] z_t where changes are predicted, or 0.
         reward: [...] mean reward; None: the model has no such head.
         end: [...] logit of an end; None: the model has no such head.
     """
@@ -120,15 +120,21 @@ class SequenceModel(nn.Module, ABC):
 
     @abstractmethod
     def unroll(
-        self, latents: Tensor, actions: Tensor, *, places: tuple[Tensor, Tensor] | None = None
+        self,
+        latents: Tensor,
+        actions: Tensor,
+        *,
+        rollouts: Tensor | None = None,
+        generator: torch.Generator | None = None,
     ) -> Prediction:
         """What `step` says along L steps from the initial state on, in one pass: [B, L, ...].
 
         Args:
             latents: [B, L, D]
             actions: [B, L, A]
-            places: (rollouts, starts) where the windows are of the table that the model was
-                prepared with: what is retrieved is then not of the same rollout.
+            rollouts: [B] where the windows are of the table that the model was prepared with:
+                what is retrieved is then not of the same rollout.
+            generator: of dropout, in training; None: there is none.
         """
 
     @abstractmethod

@@ -13,7 +13,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from agents.world_models.sequence.outputs import LEAST_LOG_STD
+from agents.world_models.sequence.likelihood import LEAST_LOG_STD
 
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _TWO_PI = 2 * math.pi
@@ -53,21 +53,22 @@ def draw(
 
 
 @njit(cache=True)
-def _chosen(logits: Any, choices: int, temperature: float, uniform: float) -> int:
-    """An entry of logits [K], by the inverse of the distribution function."""
+def _chosen(logits: Any, temperature: float, uniform: float, cumulative: Any) -> int:
+    """An entry of logits [K], by the inverse of the distribution function; overwrites [K]."""
+    choices = len(logits)
     best = 0
     for k in range(1, choices):
         if logits[k] > logits[best]:
             best = k
     if temperature == 0.0:
         return best
+    scale = np.float32(1.0 / temperature)
     total = np.float32(0.0)
     for k in range(choices):
-        total += np.exp((logits[k] - logits[best]) / np.float32(temperature))
-    left = np.float32(uniform) * total
+        total += np.exp((logits[k] - logits[best]) * scale)
+        cumulative[k] = total
     for k in range(choices):
-        left -= np.exp((logits[k] - logits[best]) / np.float32(temperature))
-        if left < 0:
+        if np.float32(uniform) * total < cumulative[k]:
             return k
     return choices - 1
 
@@ -84,11 +85,12 @@ def sample_mixture(
     """Fills x [B, D] by parameters [B, >= D * 3K], see `outputs.Mixture`."""
     spread = np.float32(math.sqrt(temperature))
     least = np.float32(LEAST_LOG_STD)
+    cumulative = np.empty(choices, np.float32)
     for b in range(x.shape[0]):
         for d in range(x.shape[1]):
             first = d * 3 * choices
             logits = parameters[b, first : first + choices]
-            k = first + _chosen(logits, choices, temperature, component[b, d])
+            k = first + _chosen(logits, temperature, component[b, d], cumulative)
             log_std = max(parameters[b, k + 2 * choices], least)
             x[b, d] = parameters[b, k + choices] + np.exp(log_std) * spread * normal[b, d]
 
@@ -103,7 +105,8 @@ def sample_bins(
 ) -> None:
     """Fills x [B, D] by parameters [B, >= D * K] and centres [D, K]."""
     choices = centres.shape[1]
+    cumulative = np.empty(choices, np.float32)
     for b in range(x.shape[0]):
         for d in range(x.shape[1]):
             logits = parameters[b, d * choices : (d + 1) * choices]
-            x[b, d] = centres[d, _chosen(logits, choices, temperature, component[b, d])]
+            x[b, d] = centres[d, _chosen(logits, temperature, component[b, d], cumulative)]

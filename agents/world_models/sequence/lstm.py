@@ -40,8 +40,9 @@ class LstmCore(nn.Module):
     def features(self, state: State) -> Tensor:
         return torch.cat(state, -1) if self.cell_is_seen else state[0]
 
-    def forward(self, inputs: Tensor) -> Tensor:
-        """[B, L, I] to h [B, L, H] after each."""
+    def forward(self, inputs: Tensor, *, generator: torch.Generator | None = None) -> Tensor:
+        """[B, L, I] to h [B, L, H] after each. Nothing in it is left to chance."""
+        del generator
         hidden: Tensor = self.lstm(inputs)[0]
         return hidden
 

@@ -27,6 +27,7 @@ from agents.world_models.sequence.table import LatentTable
 from agents.world_models.sequence.transformer import TransformerCore
 
 _VALUES_TO_FIT = 100_000
+_LEAST_DEVIATION = 1e-6
 
 
 class LearnedModel(SequenceModel):
@@ -35,11 +36,15 @@ class LearnedModel(SequenceModel):
 
     Attributes:
         shift, scale: [D] of z = shift + scale * x.
+        said_shift, said_scale: [D] of z_{t+1} = base + said_shift + said_scale * y, where y is what
+            the output is about, and base z_t or 0.
         reward_mean, reward_scale: of the training data; the head says rewards in these units.
     """
 
     shift: Tensor
     scale: Tensor
+    said_shift: Tensor
+    said_scale: Tensor
     reward_mean: Tensor
     reward_scale: Tensor
 
@@ -90,8 +95,10 @@ class LearnedModel(SequenceModel):
         if infills:
             span, share = settings.sequence_infilling_span, settings.sequence_infilling_share
             self.infilling = Infilling(self._output(), span, share)
-        self.register_buffer("shift", torch.zeros(latent_size))
-        self.register_buffer("scale", torch.ones(latent_size))
+        for name in ("shift", "said_shift"):
+            self.register_buffer(name, torch.zeros(latent_size))
+        for name in ("scale", "said_scale"):
+            self.register_buffer(name, torch.ones(latent_size))
         self.register_buffer("reward_mean", torch.zeros(()))
         self.register_buffer("reward_scale", torch.ones(()))
 
@@ -107,23 +114,27 @@ class LearnedModel(SequenceModel):
 
     @torch.no_grad()
     def prepare(self, table: LatentTable, rng: np.random.Generator) -> None:
-        """Takes units, bins and past experience from the training data, before training."""
+        """Takes units, bins and past experience from the training data, before training, on the
+        processor."""
         settings = self.settings
         mean, deviation = table.reward_moments()
         self.reward_mean.fill_(mean)
         self.reward_scale.fill_(deviation)
+        drawn, difference = settings.sequence_sample_latents, settings.sequence_difference
+        latents = table.latents(rng, _VALUES_TO_FIT, sampled=drawn)
+        said = table.changes(rng, _VALUES_TO_FIT, sampled=drawn) if difference else latents
         if settings.sequence_normalize:
-            shift, scale = table.moments()
-            self.shift.copy_(torch.from_numpy(shift))
-            self.scale.copy_(torch.from_numpy(scale))
+            shift, scale = (torch.from_numpy(moment) for moment in table.moments())
+            self.shift.copy_(shift)
+            self.scale.copy_(scale)
+            spread = torch.from_numpy(said.std(0))
+            spread[spread < _LEAST_DEVIATION] = 1.0
+            self.said_shift.copy_(torch.zeros_like(shift) if difference else shift)
+            self.said_scale.copy_(spread if difference else scale)
         if settings.sequence_output == "discrete":
-            latents = table.latents(rng, _VALUES_TO_FIT, sampled=settings.sequence_sample_latents)
-            scale, shift = self.scale.cpu().numpy(), self.shift.cpu().numpy()
-            changes = table.changes(rng, _VALUES_TO_FIT) / scale
-            latents = (latents - shift) / scale
-            self.output.fit(changes if settings.sequence_difference else latents)
+            self.output.fit((said - self.said_shift.numpy()) / self.said_scale.numpy())
             if self.infilling is not None:
-                self.infilling.output.fit(latents)
+                self.infilling.output.fit((latents - self.shift.numpy()) / self.scale.numpy())
         if self.retrieval is not None:
             self.retrieval.fill(table, rng)
 
@@ -151,30 +162,34 @@ class LearnedModel(SequenceModel):
         if self.infilling is not None:
             columns.append(x.new_zeros(len(x), 1))
         state, hidden = self.core.step(state, torch.cat(columns, -1))
-        return (*state, *recent), self._prediction(hidden, x)
+        return (*state, *recent), self._prediction(hidden, latent)
 
     # -- many steps
 
     def unroll(
-        self, latents: Tensor, actions: Tensor, *, places: tuple[Tensor, Tensor] | None = None
+        self,
+        latents: Tensor,
+        actions: Tensor,
+        *,
+        rollouts: Tensor | None = None,
+        generator: torch.Generator | None = None,
     ) -> Prediction:
-        columns = self._columns(latents, actions, places)
+        columns = self._columns(latents, actions, rollouts)
         if self.infilling is not None:
             columns.append(torch.zeros_like(latents[..., :1]))
-        return self._prediction(self.core(torch.cat(columns, -1)), columns[0])
+        hidden = self.core(torch.cat(columns, -1), generator=generator)
+        return self._prediction(hidden, latents)
 
-    def _columns(
-        self, latents: Tensor, actions: Tensor, places: tuple[Tensor, Tensor] | None
-    ) -> list[Tensor]:
+    def _columns(self, latents: Tensor, actions: Tensor, rollouts: Tensor | None) -> list[Tensor]:
         columns = [(latents - self.shift) / self.scale, actions]
         if self.retrieval is not None:
             keys = self.retrieval.keys_along(self.retrieval.moment(latents, actions))
-            owners = None if places is None else places[0].repeat_interleave(keys.shape[1])
+            owners = None if rollouts is None else rollouts.repeat_interleave(keys.shape[1])
             columns.append(self.retrieval.find(keys.flatten(0, 1), owners).view_as(latents))
         return columns
 
-    def _prediction(self, hidden: Tensor, x: Tensor) -> Prediction:
-        base = x if self.settings.sequence_difference else torch.zeros_like(x)
+    def _prediction(self, hidden: Tensor, latents: Tensor) -> Prediction:
+        base = latents if self.settings.sequence_difference else torch.zeros_like(latents)
         reward = end = None
         if self.reward_head is not None:
             reward = self.reward_mean + self.reward_scale * self.reward_head(hidden).squeeze(-1)
@@ -185,16 +200,16 @@ class LearnedModel(SequenceModel):
     # -- what predictions mean
 
     def expected(self, prediction: Prediction) -> Tensor:
-        x = prediction.base + self.output.mean(prediction.latent)
-        return self.shift + self.scale * x
+        y = self.output.mean(prediction.latent)
+        return prediction.base + self.said_shift + self.said_scale * y
 
     def sample_with(self, prediction: Prediction, temperature: float, noise: Noise) -> Sample:
-        x = prediction.base + self.output.sample(prediction.latent, temperature, noise)
+        y = self.output.sample(prediction.latent, temperature, noise)
         reward, end = prediction.reward, prediction.end
         return Sample(
-            self.shift + self.scale * x,
-            x.new_zeros(x.shape[:-1]) if reward is None else reward,
-            torch.zeros(x.shape[:-1], dtype=torch.bool, device=x.device)
+            prediction.base + self.said_shift + self.said_scale * y,
+            y.new_zeros(y.shape[:-1]) if reward is None else reward,
+            torch.zeros(y.shape[:-1], dtype=torch.bool, device=y.device)
             if end is None
             else noise.end < torch.sigmoid(end),
         )
@@ -204,11 +219,11 @@ class LearnedModel(SequenceModel):
         units for a deterministic output, nats of bins for a discrete one."""
         each = self.output.nll(prediction.latent, self._target(prediction, latents))
         if self.output.kind == "mixture":
-            return each + self.scale.log()
-        return each * self.scale.square() if self.output.kind == "deterministic" else each
+            return each + self.said_scale.log()
+        return each * self.said_scale.square() if self.output.kind == "deterministic" else each
 
     def _target(self, prediction: Prediction, latents: Tensor) -> Tensor:
-        return (latents - self.shift) / self.scale - prediction.base
+        return (latents - prediction.base - self.said_shift) / self.said_scale
 
     # -- learning
 
@@ -223,18 +238,15 @@ class LearnedModel(SequenceModel):
     def loss(
         self, slices: LatentSlices, generator: torch.Generator
     ) -> tuple[Tensor, dict[str, Tensor]]:
-        return self.loss_along(slices, self.draw(slices, generator))
+        return self.loss_along(slices, self.draw(slices, generator), generator)
 
     def loss_along(
-        self, slices: LatentSlices, latents: Tensor, *, in_training_data: bool = True
+        self, slices: LatentSlices, latents: Tensor, generator: torch.Generator | None
     ) -> tuple[Tensor, dict[str, Tensor]]:
-        """`loss` for latents that were drawn.
-
-        Args:
-            in_training_data: the windows are of the table that the model was prepared with.
-        """
-        places = (slices.rollouts, slices.starts) if in_training_data else None
-        prediction = self.unroll(latents[:, :-1], slices.actions, places=places)
+        """`loss` for latents [B, L + 1, D] that were drawn."""
+        prediction = self.unroll(
+            latents[:, :-1], slices.actions, rollouts=slices.rollouts, generator=generator
+        )
         steps = slices.mask.sum().clamp(min=1)
 
         def mean(each: Tensor) -> Tensor:
@@ -300,7 +312,12 @@ class NullModel(SequenceModel):
         _refuse()
 
     def unroll(
-        self, latents: Tensor, actions: Tensor, *, places: tuple[Tensor, Tensor] | None = None
+        self,
+        latents: Tensor,
+        actions: Tensor,
+        *,
+        rollouts: Tensor | None = None,
+        generator: torch.Generator | None = None,
     ) -> Prediction:
         _refuse()
 

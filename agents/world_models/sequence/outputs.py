@@ -22,10 +22,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from agents.world_models.sequence.interface import Noise
-
-#: Standard deviations of components are at least e to this.
-LEAST_LOG_STD = -7.0
-_HALF_LOG_TWO_PI = 0.5 * math.log(2 * math.pi)
+from agents.world_models.sequence.likelihood import LEAST_LOG_STD, mixture_nll
 
 
 class Output(nn.Module, ABC):
@@ -83,11 +80,7 @@ class Mixture(Output):
         super().__init__(hidden, latent_size, components, 3)
 
     def nll(self, parameters: Tensor, target: Tensor) -> Tensor:
-        logits, means, log_stds = parameters.chunk(3, -1)
-        log_stds = log_stds.clamp(min=LEAST_LOG_STD)
-        scaled = (target.unsqueeze(-1) - means) * torch.exp(-log_stds)
-        each = logits - 0.5 * scaled * scaled - log_stds
-        return logits.logsumexp(-1) - each.logsumexp(-1) + _HALF_LOG_TWO_PI
+        return mixture_nll(parameters, target)
 
     def mean(self, parameters: Tensor) -> Tensor:
         logits, means, _ = parameters.chunk(3, -1)

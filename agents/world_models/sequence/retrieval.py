@@ -55,7 +55,7 @@ class Retrieval(nn.Module):
         self.register_buffer("projection", projection / math.sqrt(key_size * numbers * window))
         self.register_buffer("keys", torch.zeros(size, key_size))
         self.register_buffer("values", torch.zeros(size, latent_size))
-        # of an empty place nobody is the owner, and nobody finds it
+        # places that are empty come last, and nobody is their owner
         self.register_buffer("owners", torch.full((size,), -1))
         self.register_buffer("shift", torch.zeros(latent_size))
         self.register_buffer("scale", torch.ones(latent_size))
@@ -112,15 +112,14 @@ class Retrieval(nn.Module):
         return torch.cat(found)
 
     def _find(self, queries: Tensor, owners: Tensor | None) -> Tensor:
-        squares = self.keys.square().sum(-1)
-        distances = torch.addmm(squares, queries, self.keys.T, alpha=-2)
+        held = int((self.owners >= 0).sum())
+        keys = self.keys[:held]
+        distances = torch.addmm(keys.square().sum(-1), queries, keys.T, alpha=-2)
         distances = distances + queries.square().sum(-1, keepdim=True)
-        hidden = (self.owners < 0).unsqueeze(0)
         if owners is not None:
-            hidden = hidden | (self.owners == owners.unsqueeze(1))
-        distances = distances.masked_fill(hidden, torch.inf)
-        count = min(self.neighbours, len(self.keys))
-        nearest, places = distances.topk(count, largest=False)
+            same = self.owners[:held] == owners.unsqueeze(1)
+            distances = distances.masked_fill(same, torch.inf)
+        nearest, places = distances.topk(min(self.neighbours, held), largest=False)
         # one that finds nothing is told of no change
         weights = torch.softmax(-nearest.clamp(min=0) / self.temperature, -1)
         weights = torch.where(nearest.isinf(), 0.0, weights)

@@ -55,7 +55,11 @@ class SequenceSettings(EncoderSettings, frozen=True, kw_only=True):
         bool, Meta(description="predict by how much the latent changes, not where to")
     ] = False
     sequence_normalize: Annotated[
-        bool, Meta(description="latents are brought to mean 0 and variance 1 by the training data")
+        bool,
+        Meta(
+            description="latents are brought to mean 0 and variance 1 by the training data, and "
+            "changes, where these are predicted, to variance 1"
+        ),
     ] = False
     sequence_features: Annotated[
         Literal["hidden", "hidden_and_cell"],
@@ -134,7 +138,7 @@ class SequenceSettings(EncoderSettings, frozen=True, kw_only=True):
     ] = 0.1
     sequence_retrieval_size: Annotated[
         Count, Meta(description="retrieval: windows that are kept at most, drawn at random")
-    ] = 16_384
+    ] = 4096
 
     # -- its training
     sequence_updates: Annotated[Whole, Meta(description="batches that are learned from")] = 4000

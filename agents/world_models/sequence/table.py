@@ -170,13 +170,19 @@ class LatentTable:
         means += noise * np.exp(0.5 * self._log_variances[places].astype(np.float32))
         return means
 
-    def changes(self, rng: np.random.Generator, count: int) -> NDArray[np.float32]:
-        """[count, D] of any steps: by how much means change in them."""
+    def changes(
+        self, rng: np.random.Generator, count: int, *, sampled: bool
+    ) -> NDArray[np.float32]:
+        """[count, D] of any steps: by how much latents change, drawn, or their means."""
         last = self._begins + self.lengths
         places = np.setdiff1d(np.arange(len(self._means)), last)
         places = places[rng.integers(len(places), size=count)]
         after: NDArray[np.float32] = self._means[places + 1].astype(np.float32)
         after -= self._means[places]
+        if sampled:
+            variances = np.exp(self._log_variances[places].astype(np.float32))
+            variances += np.exp(self._log_variances[places + 1].astype(np.float32))
+            after += rng.standard_normal(after.shape, dtype=np.float32) * np.sqrt(variances)
         return after
 
     def reward_moments(self) -> tuple[float, float]:

@@ -42,16 +42,22 @@ class Block(nn.Module):
         """[B, Q, d] for queries [B, Q, d], keys and values [B, K, d]; bias [B or 1, heads, Q, K],
         -inf where one does not see the other."""
         q, k, v = (t.view(*t.shape[:2], self.heads, -1).transpose(1, 2) for t in (q, k, v))
-        dropout = self.dropout if self.training else 0.0
-        mixed = functional.scaled_dot_product_attention(q, k, v, attn_mask=bias, dropout_p=dropout)
+        mixed = functional.scaled_dot_product_attention(q, k, v, attn_mask=bias)
         out: Tensor = self.projection(mixed.transpose(1, 2).flatten(2))
-        return functional.dropout(out, self.dropout, self.training)
+        return out
 
     def dense(self, x: Tensor) -> Tensor:
         out: Tensor = self.narrow(
             functional.gelu(self.widen(self.dense_norm(x)), approximate="tanh")
         )
-        return functional.dropout(out, self.dropout, self.training)
+        return out
+
+    def drop(self, x: Tensor, generator: torch.Generator | None) -> Tensor:
+        """Sets some of x to 0 by chance and the rest up; without a generator, nothing."""
+        if generator is None or self.dropout == 0:
+            return x
+        kept = torch.rand(x.shape, generator=generator, device=x.device) >= self.dropout
+        return x * kept / (1 - self.dropout)
 
 
 class TransformerCore(nn.Module):
@@ -103,13 +109,19 @@ class TransformerCore(nn.Module):
         return state[3]
 
     def forward(
-        self, inputs: Tensor, *, ahead: bool = False, present: Tensor | None = None
+        self,
+        inputs: Tensor,
+        *,
+        ahead: bool = False,
+        present: Tensor | None = None,
+        generator: torch.Generator | None = None,
     ) -> Tensor:
         """[B, L, I] to [B, L, d].
 
         Args:
             ahead: steps also see those after them.
             present: [B, L] bool, with `ahead`: steps that are not there are not seen.
+            generator: of dropout; None: there is none.
         """
         steps = torch.arange(inputs.shape[1], device=inputs.device)
         back = steps.unsqueeze(1) - steps
@@ -123,8 +135,9 @@ class TransformerCore(nn.Module):
         hidden: Tensor = self.embed(inputs)
         for block in self.layers():
             bias = block.bias[:, places].masked_fill(~visible.unsqueeze(1), -torch.inf)
-            hidden = hidden + block.attend(*block.queries_keys_values(hidden), bias)
-            hidden = hidden + block.dense(hidden)
+            mixed = block.attend(*block.queries_keys_values(hidden), bias)
+            hidden = hidden + block.drop(mixed, generator)
+            hidden = hidden + block.drop(block.dense(hidden), generator)
         out: Tensor = self.norm(hidden)
         return out
 

@@ -1,0 +1,1 @@
+"""Controllers: small functions of what encoder and sequence model say, and their training."""
