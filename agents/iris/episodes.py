@@ -6,8 +6,9 @@ The last frame of an episode has none. Episodes are lists of rows, so those that
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import torch
@@ -19,6 +20,28 @@ from agents.iris.returns import discounted_returns
 from agents.iris.tokenizer.interface import Tokenizer
 
 Rows = NDArray[np.int64]
+
+
+class Keeper(Protocol):
+    """Where episodes that are over are kept beside memory, by their number, from 0 on."""
+
+    def keep(self, number: int, episode: Mapping[str, NDArray[Any]]) -> None:
+        """An episode is over: frames [T + 1, ...], actions, rewards and ends [T]."""
+        ...
+
+    def frames(self, number: int) -> NDArray[Any]:
+        """[T + 1, ...] of one that was kept.
+
+        Raises:
+            AgentRefused: it is gone, or damaged.
+        """
+        ...
+
+    def hold(self, numbers: Iterable[int]) -> None:
+        """A checkpoint needs these; the others only if the checkpoint before does."""
+        ...
+
+
 #: Frames that are encoded at once.
 CHUNK = 512
 
@@ -38,11 +61,13 @@ class Episodes:
     """
     Attributes:
         steps: that are kept.
+        forgotten: episodes that were let go.
 
     Args:
         capacity: steps that are kept at most, whole episodes, the latest; None: all.
         weights: how often each part of the episodes is drawn, oldest first; None: all alike.
         keeps_snapshots: of the environment, one for each frame.
+        keeper: is given each episode that is over; `state_dict` then leaves its frames out.
     """
 
     def __init__(
@@ -51,16 +76,17 @@ class Episodes:
         weights: tuple[float, ...] | None = None,
         *,
         keeps_snapshots: bool = False,
+        keeper: Keeper | None = None,
     ) -> None:
         self._capacity, self._weights = capacity, weights
-        self.keeps_snapshots = keeps_snapshots
+        self.keeps_snapshots, self._keeper = keeps_snapshots, keeper
         self._columns: dict[str, NDArray[Any]] = {}
         self._snapshots: list[Any] = []
         self._rows = 0
         self._episodes: list[list[int]] = []
         self._over: list[bool] = []
         self._open: dict[int, int] = {}  # slot of an environment -> its episode
-        self.steps = 0
+        self.steps = self.forgotten = 0
         self._table: tuple[Rows, Rows, Rows] | None = None
         self._returns: NDArray[np.float32] | None = None
 
@@ -90,6 +116,8 @@ class Episodes:
         self.steps += 1
         if over:
             del self._open[slot]
+            if self._keeper is not None:
+                self._keeper.keep(self.forgotten + number, self.arrays(number))
         if self._capacity is not None and self.steps > self._capacity:
             self._forget()
 
@@ -125,6 +153,7 @@ class Episodes:
             gone += 1
         if not gone:
             return
+        self.forgotten += gone
         del self._episodes[:gone], self._over[:gone]
         self._open = {slot: number - gone for slot, number in self._open.items()}
         kept = sum(map(len, self._episodes))
@@ -197,6 +226,12 @@ class Episodes:
         """[T + 1] rows of an episode."""
         return np.asarray(self._episodes[number], np.int64)
 
+    def arrays(self, number: int) -> dict[str, NDArray[Any]]:
+        """frames [T + 1, ...], actions, rewards and ends [T] of an episode."""
+        rows = self.episode(number)
+        columns = {name: self.column(name, rows[:-1]) for name in ("actions", "rewards", "ends")}
+        return {"frames": self.frames(rows), **columns}
+
     def is_over(self, number: int) -> bool:
         return self._over[number]
 
@@ -242,21 +277,62 @@ class Episodes:
     # -- leaving and coming back
 
     def state_dict(self) -> dict[str, Any]:
-        """Everything, as arrays and lists."""
+        """Everything, as arrays and lists; of episodes that are kept elsewhere, all but frames."""
+        columns = {
+            name: c[: self._rows].copy() for name, c in self._columns.items() if name != "frames"
+        }
+        kept, rows = self._kept_rows()
+        if self._keeper is not None:
+            self._keeper.hold(kept)
+        if self._columns:
+            columns["frames"] = self._columns["frames"][rows]
         return {
-            "columns": {name: c[: self._rows].copy() for name, c in self._columns.items()},
+            "columns": columns,
+            "rows": rows,
+            "kept": kept,
             "snapshots": list(self._snapshots),
             "episodes": [np.asarray(episode, np.int64) for episode in self._episodes],
             "over": list(self._over),
             "open": list(self._open.items()),
             "steps": self.steps,
+            "forgotten": self.forgotten,
         }
 
+    def _kept_rows(self) -> tuple[list[int], Rows]:
+        """Numbers of episodes whose frames are kept elsewhere, and rows of all other frames."""
+        if self._keeper is None:
+            return [], np.arange(self._rows)
+        kept = [number for number, over in enumerate(self._over) if over]
+        others = [
+            np.asarray(e, np.int64)
+            for e, over in zip(self._episodes, self._over, strict=True)
+            if not over
+        ]
+        rows = np.concatenate(others) if others else np.zeros(0, np.int64)
+        return [self.forgotten + number for number in kept], rows
+
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        self._columns = {name: column.copy() for name, column in state["columns"].items()}
-        self._rows = len(self._columns["frames"]) if self._columns else 0
-        self._snapshots = list(state["snapshots"])
+        """Continues where `state_dict` was taken.
+
+        Raises:
+            AgentRefused: frames that are kept elsewhere are gone.
+        """
+        columns = dict(state["columns"])
         self._episodes = [episode.tolist() for episode in state["episodes"]]
+        self.forgotten = state["forgotten"]
+        self._rows = len(columns["actions"]) if columns else 0
+        self._columns = {name: column.copy() for name, column in columns.items()}
+        if columns:
+            shown = columns["frames"]
+            frames = np.zeros((self._rows, *shown.shape[1:]), shown.dtype)
+            frames[state["rows"]] = shown
+            for number in state["kept"]:
+                assert self._keeper is not None  # it kept them
+                frames[self._episodes[number - self.forgotten]] = self._keeper.frames(number)
+            self._columns["frames"] = frames
+        self._snapshots = list(state["snapshots"])
         self._over, self._open = list(state["over"]), dict(state["open"])
         self.steps = state["steps"]
         self._table = self._returns = None
+        if self._keeper is not None:
+            self._keeper.hold(state["kept"])

@@ -11,7 +11,7 @@ from msgspec import Meta
 
 from agents.base import Rule
 from agents.iris.actor_critic_settings import ActorCriticSettings
-from agents.iris.tokenizer_settings import Count, NotNegative, Share
+from agents.iris.tokenizer_settings import Count, NotNegative, Share, Whole
 
 
 class IrisSettings(ActorCriticSettings, frozen=True, kw_only=True):
@@ -65,6 +65,19 @@ class IrisSettings(ActorCriticSettings, frozen=True, kw_only=True):
             "sizes where the processor multiplies in it; learning stays in float32"
         ),
     ] = "float32"
+
+    # -- what is kept in the folder of the run
+    num_episodes_to_save: Annotated[
+        Whole,
+        Meta(description="the latest of each kind, and the best; 0: none"),
+    ] = 10
+    save_every: Annotated[
+        Count,
+        Meta(description="epochs from one saving of networks, pictures and imagination to another"),
+    ] = 5
+    save_reconstructions: Annotated[
+        bool, Meta(description="pictures of frames, and of what the tokenizer makes of them")
+    ] = True
 
     @property
     def stores_for(self) -> int:

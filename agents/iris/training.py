@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import copy
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
@@ -21,7 +22,7 @@ from torch import Tensor, nn
 from agents.base import AgentRefused, Episode
 from agents.iris.actor_critic import ActorCritic, actor_critic_loss
 from agents.iris.collecting import Collector, Manner, Player
-from agents.iris.episodes import Episodes, Rows
+from agents.iris.episodes import Episodes, Keeper, Rows
 from agents.iris.imagination import Starts, Trajectories, imagine
 from agents.iris.optimizing import adam, adamw, trainable, update
 from agents.iris.settings import IrisSettings
@@ -59,6 +60,7 @@ class Trainer:
         total_timesteps: after which no more is collected.
         rng: all randomness comes from it.
         report: is called with each real episode that ends.
+        keeper: of real episodes that are over; None: memory and checkpoints have them.
 
     Raises:
         AgentRefused: spaces, files or packages do not suit the settings.
@@ -75,6 +77,7 @@ class Trainer:
         rng: np.random.Generator,
         device: str = "cpu",
         report: Callable[[Episode], None] = lambda episode: None,
+        keeper: Keeper | None = None,
     ) -> None:
         if not isinstance(action_space, gymnasium.spaces.Discrete) or action_space.start != 0:
             raise AgentRefused(f"IRIS needs discrete actions from 0 on, not {action_space}")
@@ -94,13 +97,14 @@ class Trainer:
         self.target: ActorCritic = self.actor_critic
         if settings.actor_critic_target_rate is not None:
             self.target = copy.deepcopy(self.actor_critic).requires_grad_(False)
-        for module in self._modules().values():
+        for module in self.modules().values():
             module.eval()
         self._optimizers = self._make_optimizers()
         self.episodes = Episodes(
             settings.dataset_capacity,
             settings.sampling_weights,
             keeps_snapshots=self.world_model.starts_from_snapshots,
+            keeper=keeper,
         )
         self.player = Player(
             lambda: (self.tokenizer, self.actor_critic), settings.collection_num_envs
@@ -215,11 +219,24 @@ class Trainer:
         else:
             module.train()
             name = phase.replace("_", " ")
-            parts = update(optimizer, [batch] * count, count, longest, name)
+            with self._dropout(phase):
+                parts = update(optimizer, [batch] * count, count, longest, name)
             module.eval()
         if phase == "actor_critic":
             self._follow()
         self.losses |= {f"{phase}/{name}": value for name, value in parts.items()}
+
+    @contextmanager
+    def _dropout(self, phase: Phase) -> Iterator[None]:
+        """What torch's layers drop comes from this trainer's generator, not from its own."""
+        if phase != "world_model" or not self.settings.world_model_dropout:
+            yield
+            return
+        devices = [] if self.device.type == "cpu" else [self.device]
+        with torch.random.fork_rng(devices, device_type=self.device.type):
+            seed = torch.randint(2**62, (), generator=self._generator, device=self.device)
+            torch.manual_seed(int(seed))
+            yield
 
     def _tokenizer_loss(self) -> tuple[Tensor, dict[str, Tensor]]:
         settings, episodes = self.settings, self.episodes
@@ -312,7 +329,8 @@ class Trainer:
 
     # -- leaving and coming back
 
-    def _modules(self) -> dict[str, nn.Module]:
+    def modules(self) -> dict[str, nn.Module]:
+        """The networks by name: tokenizer, world_model, actor_critic, and its target if any."""
         modules: dict[str, nn.Module] = {
             "tokenizer": self.tokenizer,
             "world_model": self.world_model,
@@ -332,7 +350,7 @@ class Trainer:
             ),
             "actor_critic": partial(adam, self.actor_critic, settings.actor_critic_learning_rate),
         }
-        learn = {name for name, module in self._modules().items() if trainable(module)}
+        learn = {name for name, module in self.modules().items() if trainable(module)}
         return {name: maker() for name, maker in makers.items() if name in learn}
 
     def state_dict(self) -> dict[str, Any]:
@@ -341,7 +359,7 @@ class Trainer:
             "position": tuple(self.position),
             "version": self._version,
             "modules": {
-                name: copy.deepcopy(module.state_dict()) for name, module in self._modules().items()
+                name: copy.deepcopy(module.state_dict()) for name, module in self.modules().items()
             },
             "optimizers": {
                 name: copy.deepcopy(optimizer.state_dict())
@@ -359,7 +377,7 @@ class Trainer:
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Continues exactly where `state_dict` was taken."""
         self.position, self._version = Position(*state["position"]), state["version"]
-        for name, module in self._modules().items():
+        for name, module in self.modules().items():
             module.load_state_dict(state["modules"][name])
         for name, optimizer in self._optimizers.items():
             optimizer.load_state_dict(copy.deepcopy(state["optimizers"][name]))

@@ -58,4 +58,6 @@ def _ncps() -> tuple[Any, Any]:
     try:
         return importlib.import_module("ncps.wirings"), importlib.import_module("ncps.torch")
     except ImportError:
-        raise AgentRefused("world models of neural circuits need the package ncps") from None
+        raise AgentRefused(
+            "world models of neural circuits need the package ncps: pip install ncps"
+        ) from None

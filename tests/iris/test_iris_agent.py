@@ -1,0 +1,245 @@
+"""IRIS in the loop: the same bits however it is left or watched, and what it leaves in files."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from left_runs import train
+from PIL import Image
+from small_iris import Environments
+from small_runs import short
+from sweep_runs import new_folder, without_evaluation
+
+from agents.iris.agent import IRIS
+from agents.iris.episode_files import read_episode
+from agents.iris.networks import load_networks
+from experiment.configuration import Experiment
+from experiment.driven import DrivenTraining
+from experiment.errors import ConfigError
+from experiment.folder import ResultFolder
+from experiment.manifest import Manifest
+from experiment.run import Options, build_training, run_index
+
+LEARNED = ("learned_params",)
+
+
+def training_of(experiment: Experiment, path: Path) -> DrivenTraining:
+    folder = ResultFolder(path, Manifest.of(experiment, 0))
+    training = build_training(experiment, [folder.run(0)], Options(), folder)
+    assert isinstance(training, DrivenTraining)
+    return training
+
+
+def driver_of(experiment: Experiment, path: Path) -> IRIS:
+    driver = training_of(experiment, path).driver
+    assert isinstance(driver, IRIS)
+    return driver
+
+
+def files_of(path: Path) -> Path:
+    (folder,) = (path / "files").iterdir()
+    return folder
+
+
+@pytest.mark.parametrize(
+    "case", ["transformer", "few episodes", "dummy", "ncp_single_step", "vectors"]
+)
+def test_left_anywhere_it_ends_the_same(case: str, tmp_path: Path) -> None:
+    experiment = short(case)
+    whole = train(experiment, 0, [], LEARNED, tmp_path / "whole")
+    moments = [17, 50, 81, 128] if case == "transformer" else [50, 97]
+    left = train(experiment, 0, moments, LEARNED, tmp_path / "left")
+    assert left == whole
+
+
+def test_left_between_any_two_units_it_goes_on_to_the_same_bits(tmp_path: Path) -> None:
+    experiment = short("transformer", total_timesteps=44, eval_episodes=0)
+    whole = driver_of(experiment, tmp_path / "whole")
+    whole.advance(44, lambda: False)
+    saved, sessions = None, 0
+    while True:
+        driver = driver_of(experiment, tmp_path / "left")
+        if saved is not None:
+            driver.load_state_dict(saved)
+        if driver.timestep == 44:
+            break
+        asked = iter([False, False, False])
+        driver.advance(44, lambda asked=asked: next(asked, True))  # type: ignore[misc]
+        saved = driver.state_dict()
+        sessions += 1
+    assert sessions > 5
+    assert driver.metrics() == whole.metrics()
+    mine, its = driver.learned_params(), whole.learned_params()
+    assert mine.keys() == its.keys()
+    assert all(np.array_equal(mine[name], its[name]) for name in its)
+
+
+def test_looking_at_it_and_saving_pictures_never_change_it(tmp_path: Path) -> None:
+    seen = train(short("transformer", {"save_every": [1]}), 0, [], LEARNED, tmp_path / "a")
+    nothing = {"save_every": [99], "num_episodes_to_save": [0], "save_reconstructions": [False]}
+    unseen = train(short("transformer", nothing, eval_episodes=0), 0, [], LEARNED, tmp_path / "b")
+    assert without_evaluation(seen[0]) == without_evaluation(unseen[0])
+    assert seen[1] == unseen[1]
+
+
+def test_everything_is_learned_before_the_last_timestep(tmp_path: Path) -> None:
+    driver = driver_of(short("transformer", {"epochs": [6]}, eval_episodes=0), tmp_path)
+    driver.advance(130, lambda: False)
+    assert driver.timestep == 130
+    assert driver.trainer.is_over and driver.trainer.position.epoch == 6
+    metrics = driver.metrics()
+    assert metrics["epoch"] == 6
+    assert {"tokenizer_l1", "tokenizer_perplexity", "world_model_tokens"} <= metrics.keys()
+    assert {"actor_critic_entropy", "collected_return"} <= metrics.keys()
+
+
+# -- the folder of the run
+
+
+def test_a_run_leaves_networks_pictures_and_episodes(tmp_path: Path) -> None:
+    experiment = short("transformer")
+    run_index(experiment, new_folder(tmp_path, experiment), 0, Options())
+    folder = files_of(tmp_path)
+    configuration = json.loads((folder / "configuration.json").read_text())
+    assert configuration["environment"]["env_name"] == "sweep/Catch-v1"
+    assert configuration["agent"]["collection_num_steps"] == 40
+    assert {path.name for path in (folder / "reconstructions").iterdir()} == {
+        "epoch_0001.png",
+        "epoch_0003.png",
+    }
+    with Image.open(folder / "reconstructions" / "epoch_0003.png") as picture:
+        assert picture.size == (8 * 16, 2 * 16)
+    train_episodes = sorted(path.name for path in (folder / "episodes" / "train").iterdir())
+    assert train_episodes[-1] == "best.npz" and len(train_episodes) == 3
+    imagined = read_episode(folder / "episodes" / "imagination" / "000003.npz")
+    steps = len(imagined["actions"])
+    assert 1 <= steps <= 3
+    assert imagined["frames"].shape == (steps + 1, 16, 16, 3)
+    assert imagined["values"].shape == (steps + 1,)
+    assert not list(folder.rglob("*.tmp"))
+
+
+def test_the_best_episode_is_the_best_of_all_that_are_over(tmp_path: Path) -> None:
+    driver = driver_of(short("transformer", eval_episodes=0), tmp_path)
+    driver.advance(130, lambda: False)
+    folder = files_of(tmp_path)
+    totals = [float(read_episode(p)["rewards"].sum()) for p in (folder / "dataset").iterdir()]
+    best = read_episode(folder / "episodes" / "train" / "best.npz")
+    assert best["rewards"].sum() == max(totals)
+
+
+def test_checkpoints_have_no_frames_of_episodes_that_are_over(tmp_path: Path) -> None:
+    driver = driver_of(short("transformer", eval_episodes=0), tmp_path)
+    driver.advance(130, lambda: False)
+    state = driver.state_dict()["trainer"]["episodes"]
+    open_frames = sum(
+        len(rows) for rows, over in zip(state["episodes"], state["over"], strict=True) if not over
+    )
+    assert len(state["columns"]["frames"]) == open_frames < 130
+    again = driver_of(short("transformer", eval_episodes=0), tmp_path)
+    again.load_state_dict(driver.state_dict())
+    for number in range(len(driver.trainer.episodes)):
+        mine, its = (one.trainer.episodes.arrays(number) for one in (again, driver))
+        assert all(np.array_equal(mine[name], its[name]) for name in its)
+
+
+def test_files_of_the_data_set_go_once_no_checkpoint_needs_them(tmp_path: Path) -> None:
+    driver = driver_of(short("few episodes", eval_episodes=0), tmp_path)
+    driver.advance(70, lambda: False)
+    saved = driver.state_dict()
+    driver.advance(129, lambda: False)
+    driver.state_dict()
+    dataset = files_of(tmp_path) / "dataset"
+    numbers = [int(path.stem) for path in dataset.iterdir()]
+    assert min(numbers) == min(saved["trainer"]["episodes"]["kept"])
+    again = driver_of(short("few episodes", eval_episodes=0), tmp_path)
+    again.load_state_dict(saved)  # the checkpoint before can still be gone on from
+    again.advance(129, lambda: False)
+    driver.state_dict()
+    driver.state_dict()
+    numbers = [int(path.stem) for path in dataset.iterdir()]
+    assert min(numbers) == driver.trainer.episodes.forgotten > 0
+
+
+@pytest.mark.parametrize("harm", ["gone", "damaged"])
+def test_a_data_set_that_was_harmed_is_missed_in_a_sentence(harm: str, tmp_path: Path) -> None:
+    experiment = short("transformer", eval_episodes=0)
+    training = training_of(experiment, tmp_path)
+    training.driver.advance(100, lambda: False)
+    saved = training.state_dict(0)
+    first = files_of(tmp_path) / "dataset" / "000000.npz"
+    if harm == "gone":
+        first.unlink()
+    else:
+        data = bytearray(first.read_bytes())
+        data[data.find(b"frames.npy") + 50] ^= 1
+        first.write_bytes(data)
+    again = training_of(experiment, tmp_path)
+    again.load_state_dict(0, saved)
+    with pytest.raises(ConfigError, match=f"000000.npz is {harm}"):
+        again.advance(float("inf"))
+
+
+def test_networks_come_back_from_their_file(tmp_path: Path) -> None:
+    driver = driver_of(short("transformer", eval_episodes=0), tmp_path)
+    driver.advance(130, lambda: False)
+    trainer = driver.trainer
+    space = trainer.collector.fleet.problems[0].observation_space
+    networks = load_networks(driver.settings, space, 3, Environments(), files_of(tmp_path))
+    for name, part in networks.parts.items():
+        its = trainer.modules()[name].state_dict()
+        assert all(torch.equal(value, its[key]) for key, value in part.state_dict().items())
+
+
+def test_a_run_goes_on_with_the_tokenizer_of_another(tmp_path: Path) -> None:
+    first = driver_of(short("transformer", eval_episodes=0), tmp_path / "first")
+    first.advance(130, lambda: False)
+    parameters = {
+        "tokenizer_path": [str(files_of(tmp_path / "first"))],
+        "tokenizer_should_train": [False],
+    }
+    second = driver_of(short("transformer", parameters, eval_episodes=0), tmp_path / "second")
+    second.advance(130, lambda: False)
+    mine, its = (one.trainer.tokenizer.state_dict() for one in (second, first))
+    assert all(torch.equal(mine[name], its[name]) for name in its)
+
+
+# -- what it refuses
+
+
+@pytest.mark.parametrize(
+    ("parameters", "package"),
+    [({"world_model": ["ncp_multi_step"]}, "ncps"), ({"world_model": ["gpt2"]}, "transformers")],
+)
+def test_a_package_that_is_missing_is_named(
+    parameters: dict[str, Any], package: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import sys
+
+    for name in (package, f"{package}.wirings", f"{package}.torch"):
+        monkeypatch.setitem(sys.modules, name, None)
+    if package == "transformers":
+        parameters = parameters | {"gpt2_path": [str(tmp_path)]}
+    with pytest.raises(ConfigError, match=rf"needs? the package {package}: pip install"):
+        training_of(short("transformer", parameters), tmp_path)
+
+
+def test_what_stops_being_finite_ends_the_run(tmp_path: Path) -> None:
+    experiment = short("transformer", {"world_model_learning_rate": [1e30]}, eval_episodes=0)
+    training = training_of(experiment, tmp_path)
+    training.advance(float("inf"))
+    diverged = training.members[0].diverged
+    assert diverged is not None and "gradient of the" in diverged["what"]
+
+
+def test_settings_import_no_network_library() -> None:
+    import subprocess
+    import sys
+
+    code = "import sys, agents.iris.settings; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
