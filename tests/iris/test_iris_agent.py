@@ -6,17 +6,19 @@ import json
 from pathlib import Path
 from typing import Any
 
+import gymnasium
 import numpy as np
 import pytest
 import torch
 from left_runs import train
 from PIL import Image
-from small_iris import Environments
+from small_iris import Environments, catch_settings
 from small_runs import short
 from sweep_runs import new_folder, without_evaluation
 
 from agents.iris.agent import IRIS
 from agents.iris.episode_files import read_episode
+from agents.iris.frames import frames_of
 from agents.iris.networks import load_networks
 from experiment.configuration import Experiment
 from experiment.driven import DrivenTraining
@@ -207,6 +209,43 @@ def test_a_run_goes_on_with_the_tokenizer_of_another(tmp_path: Path) -> None:
     second.advance(130, lambda: False)
     mine, its = (one.trainer.tokenizer.state_dict() for one in (second, first))
     assert all(torch.equal(mine[name], its[name]) for name in its)
+
+
+# -- Atari
+
+
+def test_atari_is_learned_from_as_the_protocol_has_it(tmp_path: Path) -> None:
+    root = Path(__file__).resolve().parents[2]
+    fields = json.loads((root / "config" / "environment" / "ALE-Pong-v5-100k.json").read_text())
+    fields |= {"total_timesteps": 12, "eval_episodes": 1, "eval_steps_per_episode": 3}
+    del fields["$schema"]
+    parameters = {
+        "collection_num_steps": [6],
+        "collection_num_envs": [1],
+        "tokenizer_downsamplings": [4],
+        "actor_critic_channels": [[4, 4, 4, 4]],
+        "save_every": [1],
+    }
+    experiment = short("transformer", parameters, **fields)
+    run_index(experiment, new_folder(tmp_path, experiment), 0, Options())
+    driver = driver_of(experiment, tmp_path / "other")
+    assert driver.trainer.tokenizer.frames.shape == (3, 64, 64)
+    assert driver.trainer.tokenizer.tokens_per_frame == 16
+    folder = files_of(tmp_path)
+    with Image.open(folder / "reconstructions" / "epoch_0001.png") as picture:
+        assert picture.size == (8 * 64, 2 * 64)
+
+
+@pytest.mark.parametrize("stack", [1, 2])
+def test_pictures_of_a_stack_are_channels(stack: int) -> None:
+    space = gymnasium.spaces.Box(0, 255, (stack, 6, 4, 3), np.uint8)
+    frames = frames_of(catch_settings(), space)
+    assert frames.shape == (3 * stack, 6, 4)
+    observed = space.sample()[None]
+    prepared = frames.prepare(torch.as_tensor(observed))
+    for number in range(stack):
+        own = prepared[0, 3 * number : 3 * number + 3].permute(1, 2, 0) * 255
+        assert np.array_equal(own.round().byte().numpy(), observed[0, number])
 
 
 # -- what it refuses
