@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 _ROW = 0.2  # inches of a game
 _MARKERS = "s^vD<>PXph*d"
+_TICKS = (-10, -5, -2, -1, -0.5, 0, 0.5, 1, 2, 5, 10, 20, 50)
 _LINEAR = 1.0  # up to here the axis is linear, logarithmic beyond
 
 
@@ -47,11 +48,15 @@ def draw(found: Compared, title: str, form: style.Style, width: float, height: f
                 markersize=4,
                 markerfacecolor="none",
                 color=style.REFERENCE,
-                label=name,
+                label=f"{name}, published",
             )
         axes.axhline(len(found.games) - 0.5, color=style.REFERENCE, linewidth=0.8)
         axes.axvline(1.0, color=style.REFERENCE, linewidth=0.8, dashes=(4, 2))
         axes.set_xscale("symlog", linthresh=_LINEAR)
+        low, high = axes.get_xlim()
+        ticks = [tick for tick in _TICKS if low <= tick <= high]
+        axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
+        axes.set_xticks([], minor=True)
         axes.set_xlabel("human-normalised score (random 0, human 1)")
         axes.set_yticks(range(len(rows)), rows)
         axes.set_ylim(len(rows) - 0.4, -0.6)
@@ -73,8 +78,8 @@ def notes(found: Compared) -> list[page.Note]:
     """The caption."""
     title = found.benchmark.title
     own = [
-        page.Note(f"{count(len(found.games), 'game')}, {runs_of(agent)} runs on each.", agent.agent)
-        for agent in found.agents
+        page.Note(f"{count(len(found.games), 'game')}, {runs_of(own)} runs on each.", own.agent)
+        for own in found.agents
     ]
     fewest = min(
         len(each.choice.tally.scores) + each.choice.tally.diverged
@@ -86,10 +91,11 @@ def notes(found: Compared) -> list[page.Note]:
         if fewest < FEW_RUNS
         else ""
     )
-    papers = "; ".join(
-        f"{name}: {found.benchmark.agents[name].paper}, from {found.benchmark.agents[name].source}"
-        for name in found.beside
-    )
+    by_source: dict[str, list[str]] = {}
+    for name in found.beside:
+        agent = found.benchmark.agents[name]
+        by_source.setdefault(agent.source, []).append(f"{name} ({agent.paper})")
+    papers = " ".join(f"{', '.join(names)}: {source}." for source, names in by_source.items())
     games = (
         f"Aggregates are over all games of {title}."
         if found.complete
