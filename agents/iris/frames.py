@@ -62,7 +62,7 @@ def frames_of(settings: TokenizerSettings, space: gymnasium.Space[Any]) -> Frame
     )
     if len(space.shape) == 1:
         return Frames(space.shape, False, 1.0, low, high)
-    channels_last = True
+    channels_last, sides = True, tuple[int, ...]()
     if len(space.shape) == 4:
         channels, sides = space.shape[0] * space.shape[3], space.shape[1:3]
     else:

@@ -37,23 +37,24 @@ QUICK: dict[str, Any] = {
     "actor_critic_batch_size": [4],
     "actor_critic_start_epoch": [1],
     "actor_critic_steps": [2],
-    "collection_num_envs": [3],
-    "collection_num_steps": [40],
+    "collection_num_envs": [2],
+    "collection_num_steps": [30],
     "save_every": [2],
     "num_episodes_to_save": [2],
 }
+TOTAL = 90
 CASES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "transformer": ({"actor_critic_target_rate": [0.1]}, {}),
-    "few episodes": ({"dataset_capacity": [45]}, {}),
-    "dummy": ({"world_model": ["dummy"]}, {}),
+    "few episodes": ({"dataset_capacity": [45], "world_model": ["dummy"]}, {}),
     "ncp_single_step": ({"world_model": ["ncp_single_step"], "world_model_embed_dim": [2]}, {}),
     "vectors": ({}, {"env_name": "CartPole-v1"}),
 }
 FIELDS: dict[str, Any] = {
     "env_name": "sweep/Catch-v1",
-    "total_timesteps": 130,
+    "total_timesteps": TOTAL,
     "steps_per_episode": 100,
     "eval_interval_timesteps": 50,
+    "eval_episodes": 1,
 }
 
 
@@ -62,6 +63,6 @@ def agent_file(parameters: dict[str, Any] | None = None) -> dict[str, Any]:
 
 
 def short(case: str, parameters: dict[str, Any] | None = None, **fields: Any) -> Experiment:
-    """Four epochs."""
+    """Three epochs."""
     more, environment = CASES[case]
     return build(agent_file(more | (parameters or {})), **(FIELDS | environment | fields))

@@ -13,8 +13,8 @@ import torch
 from left_runs import train
 from PIL import Image
 from small_iris import Environments, catch_settings
-from small_runs import short
-from sweep_runs import new_folder, without_evaluation
+from small_runs import CASES, TOTAL, short
+from sweep_runs import without_evaluation
 
 from agents.iris.agent import IRIS
 from agents.iris.episode_files import read_episode
@@ -25,7 +25,7 @@ from experiment.driven import DrivenTraining
 from experiment.errors import ConfigError
 from experiment.folder import ResultFolder
 from experiment.manifest import Manifest
-from experiment.run import Options, build_training, run_index
+from experiment.run import Options, build_training
 
 LEARNED = ("learned_params",)
 
@@ -48,30 +48,37 @@ def files_of(path: Path) -> Path:
     return folder
 
 
-@pytest.mark.parametrize(
-    "case", ["transformer", "few episodes", "dummy", "ncp_single_step", "vectors"]
-)
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[IRIS, Path]:
+    """A driver that has done everything, and the folder of its run."""
+    path = tmp_path_factory.mktemp("finished")
+    driver = driver_of(short("transformer", eval_episodes=0), path)
+    driver.advance(TOTAL, lambda: False)
+    return driver, files_of(path)
+
+
+@pytest.mark.parametrize("case", CASES)
 def test_left_anywhere_it_ends_the_same(case: str, tmp_path: Path) -> None:
     experiment = short(case)
     whole = train(experiment, 0, [], LEARNED, tmp_path / "whole")
-    moments = [17, 50, 81, 128] if case == "transformer" else [50, 97]
+    moments = [17, 50, 61, 88] if case == "transformer" else [47]
     left = train(experiment, 0, moments, LEARNED, tmp_path / "left")
     assert left == whole
 
 
 def test_left_between_any_two_units_it_goes_on_to_the_same_bits(tmp_path: Path) -> None:
-    experiment = short("transformer", total_timesteps=44, eval_episodes=0)
+    experiment = short("transformer", total_timesteps=36, eval_episodes=0)
     whole = driver_of(experiment, tmp_path / "whole")
-    whole.advance(44, lambda: False)
+    whole.advance(36, lambda: False)
     saved, sessions = None, 0
     while True:
         driver = driver_of(experiment, tmp_path / "left")
         if saved is not None:
             driver.load_state_dict(saved)
-        if driver.timestep == 44:
+        if driver.timestep == 36:
             break
         asked = iter([False, False, False])
-        driver.advance(44, lambda asked=asked: next(asked, True))  # type: ignore[misc]
+        driver.advance(36, lambda asked=asked: next(asked, True))  # type: ignore[misc]
         saved = driver.state_dict()
         sessions += 1
     assert sessions > 5
@@ -90,12 +97,12 @@ def test_looking_at_it_and_saving_pictures_never_change_it(tmp_path: Path) -> No
 
 
 def test_everything_is_learned_before_the_last_timestep(tmp_path: Path) -> None:
-    driver = driver_of(short("transformer", {"epochs": [6]}, eval_episodes=0), tmp_path)
-    driver.advance(130, lambda: False)
-    assert driver.timestep == 130
-    assert driver.trainer.is_over and driver.trainer.position.epoch == 6
+    driver = driver_of(short("transformer", {"epochs": [4]}, eval_episodes=0), tmp_path)
+    driver.advance(TOTAL, lambda: False)
+    assert driver.timestep == TOTAL
+    assert driver.trainer.is_over and driver.trainer.position.epoch == 4
     metrics = driver.metrics()
-    assert metrics["epoch"] == 6
+    assert metrics["epoch"] == 4
     assert {"tokenizer_l1", "tokenizer_perplexity", "world_model_tokens"} <= metrics.keys()
     assert {"actor_critic_entropy", "collected_return"} <= metrics.keys()
 
@@ -103,22 +110,20 @@ def test_everything_is_learned_before_the_last_timestep(tmp_path: Path) -> None:
 # -- the folder of the run
 
 
-def test_a_run_leaves_networks_pictures_and_episodes(tmp_path: Path) -> None:
-    experiment = short("transformer")
-    run_index(experiment, new_folder(tmp_path, experiment), 0, Options())
-    folder = files_of(tmp_path)
+def test_a_run_leaves_networks_pictures_and_episodes(finished: tuple[IRIS, Path]) -> None:
+    _, folder = finished
     configuration = json.loads((folder / "configuration.json").read_text())
     assert configuration["environment"]["env_name"] == "sweep/Catch-v1"
-    assert configuration["agent"]["collection_num_steps"] == 40
+    assert configuration["agent"]["collection_num_steps"] == 30
     assert {path.name for path in (folder / "reconstructions").iterdir()} == {
         "epoch_0001.png",
-        "epoch_0003.png",
+        "epoch_0002.png",
     }
-    with Image.open(folder / "reconstructions" / "epoch_0003.png") as picture:
+    with Image.open(folder / "reconstructions" / "epoch_0002.png") as picture:
         assert picture.size == (8 * 16, 2 * 16)
     train_episodes = sorted(path.name for path in (folder / "episodes" / "train").iterdir())
     assert train_episodes[-1] == "best.npz" and len(train_episodes) == 3
-    imagined = read_episode(folder / "episodes" / "imagination" / "000003.npz")
+    imagined = read_episode(folder / "episodes" / "imagination" / "000002.npz")
     steps = len(imagined["actions"])
     assert 1 <= steps <= 3
     assert imagined["frames"].shape == (steps + 1, 16, 16, 3)
@@ -126,24 +131,21 @@ def test_a_run_leaves_networks_pictures_and_episodes(tmp_path: Path) -> None:
     assert not list(folder.rglob("*.tmp"))
 
 
-def test_the_best_episode_is_the_best_of_all_that_are_over(tmp_path: Path) -> None:
-    driver = driver_of(short("transformer", eval_episodes=0), tmp_path)
-    driver.advance(130, lambda: False)
-    folder = files_of(tmp_path)
+def test_the_best_episode_is_the_best_of_all_that_are_over(finished: tuple[IRIS, Path]) -> None:
+    _, folder = finished
     totals = [float(read_episode(p)["rewards"].sum()) for p in (folder / "dataset").iterdir()]
     best = read_episode(folder / "episodes" / "train" / "best.npz")
     assert best["rewards"].sum() == max(totals)
 
 
-def test_checkpoints_have_no_frames_of_episodes_that_are_over(tmp_path: Path) -> None:
-    driver = driver_of(short("transformer", eval_episodes=0), tmp_path)
-    driver.advance(130, lambda: False)
+def test_checkpoints_have_no_frames_of_episodes_that_are_over(finished: tuple[IRIS, Path]) -> None:
+    driver, folder = finished
     state = driver.state_dict()["trainer"]["episodes"]
     open_frames = sum(
         len(rows) for rows, over in zip(state["episodes"], state["over"], strict=True) if not over
     )
-    assert len(state["columns"]["frames"]) == open_frames < 130
-    again = driver_of(short("transformer", eval_episodes=0), tmp_path)
+    assert len(state["columns"]["frames"]) == open_frames < TOTAL
+    again = driver_of(short("transformer", eval_episodes=0), folder.parents[1])
     again.load_state_dict(driver.state_dict())
     for number in range(len(driver.trainer.episodes)):
         mine, its = (one.trainer.episodes.arrays(number) for one in (again, driver))
@@ -152,16 +154,16 @@ def test_checkpoints_have_no_frames_of_episodes_that_are_over(tmp_path: Path) ->
 
 def test_files_of_the_data_set_go_once_no_checkpoint_needs_them(tmp_path: Path) -> None:
     driver = driver_of(short("few episodes", eval_episodes=0), tmp_path)
-    driver.advance(70, lambda: False)
+    driver.advance(45, lambda: False)
     saved = driver.state_dict()
-    driver.advance(129, lambda: False)
+    driver.advance(89, lambda: False)
     driver.state_dict()
     dataset = files_of(tmp_path) / "dataset"
     numbers = [int(path.stem) for path in dataset.iterdir()]
     assert min(numbers) == min(saved["trainer"]["episodes"]["kept"])
     again = driver_of(short("few episodes", eval_episodes=0), tmp_path)
     again.load_state_dict(saved)  # the checkpoint before can still be gone on from
-    again.advance(129, lambda: False)
+    again.advance(89, lambda: False)
     driver.state_dict()
     driver.state_dict()
     numbers = [int(path.stem) for path in dataset.iterdir()]
@@ -172,7 +174,7 @@ def test_files_of_the_data_set_go_once_no_checkpoint_needs_them(tmp_path: Path) 
 def test_a_data_set_that_was_harmed_is_missed_in_a_sentence(harm: str, tmp_path: Path) -> None:
     experiment = short("transformer", eval_episodes=0)
     training = training_of(experiment, tmp_path)
-    training.driver.advance(100, lambda: False)
+    training.driver.advance(60, lambda: False)
     saved = training.state_dict(0)
     first = files_of(tmp_path) / "dataset" / "000000.npz"
     if harm == "gone":
@@ -187,26 +189,27 @@ def test_a_data_set_that_was_harmed_is_missed_in_a_sentence(harm: str, tmp_path:
         again.advance(float("inf"))
 
 
-def test_networks_come_back_from_their_file(tmp_path: Path) -> None:
-    driver = driver_of(short("transformer", eval_episodes=0), tmp_path)
-    driver.advance(130, lambda: False)
+def test_networks_come_back_from_their_file(finished: tuple[IRIS, Path]) -> None:
+    driver, folder = finished
     trainer = driver.trainer
     space = trainer.collector.fleet.problems[0].observation_space
-    networks = load_networks(driver.settings, space, 3, Environments(), files_of(tmp_path))
+    networks = load_networks(driver.settings, space, 3, Environments(), folder)
     for name, part in networks.parts.items():
         its = trainer.modules()[name].state_dict()
         assert all(torch.equal(value, its[key]) for key, value in part.state_dict().items())
 
 
-def test_a_run_goes_on_with_the_tokenizer_of_another(tmp_path: Path) -> None:
-    first = driver_of(short("transformer", eval_episodes=0), tmp_path / "first")
-    first.advance(130, lambda: False)
+def test_a_run_goes_on_with_the_tokenizer_of_another(
+    finished: tuple[IRIS, Path], tmp_path: Path
+) -> None:
+    first, folder = finished
     parameters = {
-        "tokenizer_path": [str(files_of(tmp_path / "first"))],
+        "tokenizer_path": [str(folder)],
         "tokenizer_should_train": [False],
     }
-    second = driver_of(short("transformer", parameters, eval_episodes=0), tmp_path / "second")
-    second.advance(130, lambda: False)
+    fields = {"total_timesteps": 45, "eval_episodes": 0}
+    second = driver_of(short("transformer", parameters, **fields), tmp_path)
+    second.advance(45, lambda: False)
     mine, its = (one.trainer.tokenizer.state_dict() for one in (second, first))
     assert all(torch.equal(mine[name], its[name]) for name in its)
 
@@ -217,7 +220,7 @@ def test_a_run_goes_on_with_the_tokenizer_of_another(tmp_path: Path) -> None:
 def test_atari_is_learned_from_as_the_protocol_has_it(tmp_path: Path) -> None:
     root = Path(__file__).resolve().parents[2]
     fields = json.loads((root / "config" / "environment" / "ALE-Pong-v5-100k.json").read_text())
-    fields |= {"total_timesteps": 12, "eval_episodes": 1, "eval_steps_per_episode": 3}
+    fields |= {"total_timesteps": 12, "eval_episodes": 0}
     del fields["$schema"]
     parameters = {
         "collection_num_steps": [6],
@@ -227,8 +230,8 @@ def test_atari_is_learned_from_as_the_protocol_has_it(tmp_path: Path) -> None:
         "save_every": [1],
     }
     experiment = short("transformer", parameters, **fields)
-    run_index(experiment, new_folder(tmp_path, experiment), 0, Options())
-    driver = driver_of(experiment, tmp_path / "other")
+    driver = driver_of(experiment, tmp_path)
+    driver.advance(12, lambda: False)
     assert driver.trainer.tokenizer.frames.shape == (3, 64, 64)
     assert driver.trainer.tokenizer.tokens_per_frame == 16
     folder = files_of(tmp_path)

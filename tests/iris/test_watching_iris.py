@@ -17,8 +17,8 @@ from agents.iris import play as playing
 from experiment.run import Options, run_index
 
 
-def trained(case: str, path: Path, **fields: Any) -> Path:
-    experiment = short(case, total_timesteps=90, eval_episodes=0, **fields)
+def trained(case: str, path: Path) -> Path:
+    experiment = short(case, eval_episodes=0)
     run_index(experiment, new_folder(path, experiment), 0, Options())
     return path
 
@@ -78,7 +78,7 @@ def test_a_person_may_act_in_the_world_model(run: Path) -> None:
 
 
 def test_the_dummy_imagines_what_the_environment_does(tmp_path: Path) -> None:
-    folder = trained("dummy", tmp_path)
+    folder = trained("few episodes", tmp_path)
     imagined: Any = playing._world(folder, "imagination", "train", None, None, 3)
     real: Any = playing._world(folder, "environment", "train", None, None, 3)
     moments = [(imagined.reset(), real.reset())]
