@@ -96,6 +96,16 @@ def test_looking_at_it_and_saving_pictures_never_change_it(tmp_path: Path) -> No
     assert seen[1] == unseen[1]
 
 
+def test_no_number_is_drawn_from_what_all_share(tmp_path: Path) -> None:
+    driver = driver_of(short("transformer", eval_episodes=0), tmp_path)
+    ours, numpys = torch.get_rng_state(), str(np.random.get_state())
+    driver.advance(62, lambda: False)
+    driver.begin_evaluation(np.random.default_rng(1))
+    driver.act_many(driver.trainer.collector.fleet.observations, [0, 1], begun=[0, 1], legal=None)
+    assert driver.trainer.position.epoch == 2 and driver.settings.world_model_dropout > 0
+    assert torch.equal(ours, torch.get_rng_state()) and numpys == str(np.random.get_state())
+
+
 def test_everything_is_learned_before_the_last_timestep(tmp_path: Path) -> None:
     driver = driver_of(short("transformer", {"epochs": [4]}, eval_episodes=0), tmp_path)
     driver.advance(TOTAL, lambda: False)
