@@ -71,6 +71,10 @@ AGENTS: dict[str, tuple[str, str]] = {
         "agents.world_models.settings:WorldModelSettings",
         "agents.world_models.agent:WorldModel",
     ),
+    "IRIS": (
+        "agents.iris.settings:IrisSettings",
+        "agents.iris.agent:IRIS",
+    ),
     "randomPolicy": (
         "agents.random_policy:RandomPolicySettings",
         "agents.random_policy:RandomPolicy",

@@ -7,17 +7,20 @@ from collections.abc import Callable
 from typing import Any
 
 import gymnasium
+import msgspec
 import numpy as np
 from gymnasium.envs.registration import EnvSpec
 from gymnasium.wrappers import AtariPreprocessing
 from numpy.typing import NDArray
 
 from envs.errors import EnvironmentRefused
-from envs.settings import AtariSettings, EnvironmentSettings
+from envs.noise import Noisy
+from envs.settings import AtariSettings, EnvironmentSettings, NoiseSettings
 from envs.wrappers import Problem
 
 #: The attribute of a game that holds the screen saved beside the state it was put into.
 RESTORED_SCREEN = "_restored_screen"
+_NOOP = 0
 
 
 def is_atari(spec: EnvSpec) -> bool:
@@ -58,19 +61,42 @@ def steps_per_episode(spec: EnvSpec, settings: AtariSettings) -> int | None:
     return None if not frames else int(frames) // settings.frame_skip
 
 
-def preprocess(env: gymnasium.Env[Any, Any], settings: AtariSettings) -> gymnasium.Env[Any, Any]:
-    """Observation uint8 [frame_stack, screen_size, screen_size], [..., 3] in colour."""
+def settings_of(settings: AtariSettings | None, *, evaluation: bool) -> AtariSettings:
+    """Those that hold in training, or in evaluation."""
+    settings = settings or AtariSettings()
+    if not evaluation:
+        return settings
+    changed: dict[str, Any] = {
+        "terminal_on_life_loss": settings.eval_terminal_on_life_loss,
+        "noop_max": settings.eval_noop_max,
+    }
+    given = {name: value for name, value in changed.items() if value is not None}
+    return msgspec.structs.replace(settings, **given)
+
+
+def preprocess(
+    env: gymnasium.Env[Any, Any], settings: AtariSettings, noise: NoiseSettings | None = None
+) -> gymnasium.Env[Any, Any]:
+    """Observation uint8 [frame_stack, screen_size, screen_size], [..., 3] in colour; each picture
+    is disturbed once."""
     from gymnasium.wrappers import FrameStackObservation, StickyAction
 
     if settings.repeat_action_probability > 0:
         # below the frame skip, so that every frame repeats anew, as in Machado et al. (2018)
         env = StickyAction(env, settings.repeat_action_probability)
-    return FrameStackObservation(Preprocessing(env, settings), settings.frame_stack)
+    env = Preprocessing(env, settings)
+    if noise is not None:
+        env = Noisy(env, noise)
+    return FrameStackObservation(env, settings.frame_stack)
 
 
 class Preprocessing(AtariPreprocessing):
-    """Gymnasium's, which always pools the brighter of two frames and resizes by area, with both
-    left to the settings."""
+    """Gymnasium's, which always pools the brighter of two frames, resizes by area and begins a new
+    game after the loss of a life, with all three left to the settings.
+
+    Attributes:
+        goes_on: whether the next reset goes on in the same game.
+    """
 
     def __init__(self, env: gymnasium.Env[Any, Any], settings: AtariSettings) -> None:
         super().__init__(
@@ -83,9 +109,22 @@ class Preprocessing(AtariPreprocessing):
         )
         self.settings = settings
         self._resized = resizing(settings)
+        self.goes_on = False
+
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[Any, dict[str, Any]]:
+        if self.goes_on and seed is None:
+            observation, _, terminated, truncated, info = self.step(_NOOP)
+            if not (terminated or truncated):
+                return observation, info
+        self.goes_on = False
+        return super().reset(seed=seed, options=options)
 
     def step(self, action: Any) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
         step: Any = super().step(action)
+        lost_a_life = step[2] and not self.ale.game_over()
+        self.goes_on = lost_a_life and self.settings.after_life_loss == "continue"
         if self.settings.max_pool:
             return step  # type: ignore[no-any-return]
         # also of the frame that ended the episode, which Gymnasium's does not take

@@ -18,11 +18,12 @@ from envs import atari, minatar
 from envs.arguments import check_continuous, constructor_arguments
 from envs.errors import EnvironmentRefused
 from envs.lookup import find_spec
+from envs.noise import Noisy, noise_of
 from envs.rewards import overwriting
 from envs.settings import AtariSettings, EnvironmentSettings
 from envs.starts import start
 from envs.worlds import FreshWorld, keeps_its_world
-from envs.wrappers import Problem
+from envs.wrappers import Problem, Start
 
 
 def make(
@@ -49,12 +50,18 @@ def make(
     env = _construct(spec, arguments, render_mode)
     check_continuous(settings.continuous, isinstance(env.action_space, Box), spec.id)
     begin = start(env, settings.start_state, spec.id) if settings.start_state else None
+    noise = noise_of(settings, evaluation=evaluation)
     if atari.is_atari(spec):
-        env = atari.preprocess(env, settings.atari or AtariSettings())
+        games = atari.settings_of(settings.atari, evaluation=evaluation)
+        env = atari.preprocess(env, games, noise)
     elif keeps_its_world(env.unwrapped):
         env = FreshWorld(env)
     elif minatar.is_minatar(env.unwrapped):
         env = minatar.FreshGame(env)
+    if noise is not None and not atari.is_atari(spec):
+        env = noisy = Noisy(env, noise)
+        if begin is not None:
+            begin = _disturbed(noisy, begin)
     return Problem(
         env,
         steps_per_episode=limit,
@@ -62,6 +69,11 @@ def make(
         start=begin,
         observation_space=_ranged(env.observation_space, settings, spec.id),
     )
+
+
+def _disturbed(noisy: Noisy, begin: Start) -> Start:
+    """A start state as it is seen through the noise."""
+    return lambda: noisy.disturbed(begin())
 
 
 def check_evaluation(settings: EnvironmentSettings) -> None:

@@ -32,6 +32,7 @@ OWN_ENVIRONMENTS: dict[str, tuple[str, int | None]] = {
     "sweep/TicTacToe-v1": ("envs.own.board_games:TicTacToe", 9),
     "sweep/Connect4-v1": ("envs.own.board_games:Connect4", 42),
     "sweep/MoveToBeacon-v1": ("envs.own.beacon:MoveToBeacon", 200),
+    "sweep/Catch-v1": ("envs.own.catch:Catch", 100),
 }
 
 # the same of environments that are Gymnasium's but for their speed, and not saved within episodes

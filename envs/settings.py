@@ -18,7 +18,9 @@ class AtariSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     four frames and the random no-op start of Mnih et al. (2015).
     """
 
-    LATER_FIELDS: ClassVar[frozenset[str]] = frozenset({"max_pool", "resize"})
+    LATER_FIELDS: ClassVar[frozenset[str]] = frozenset(
+        {"max_pool", "resize", "after_life_loss", "eval_terminal_on_life_loss", "eval_noop_max"}
+    )
     """At their defaults these are no part of a problem's identity, which is older than they are."""
 
     frame_skip: Annotated[int, Meta(ge=1, description="Frames for which an action is held.")] = 4
@@ -39,16 +41,56 @@ class AtariSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     resize: Annotated[
         Literal["area", "linear"], Meta(description="How pixels of the screen become a picture's.")
     ] = "area"
+    after_life_loss: Annotated[
+        Literal["reset", "continue"],
+        Meta(
+            description="After an episode that ended with a life, whether the next begins a new "
+            "game, or with a no-op in the same one, as in Mnih et al. (2015)."
+        ),
+    ] = "reset"
+    eval_terminal_on_life_loss: Annotated[
+        bool | None, Meta(description="The same in evaluation; null: as in training.")
+    ] = None
+    eval_noop_max: Annotated[
+        Annotated[int, Meta(ge=0)] | None,
+        Meta(description="The same in evaluation; null: as in training."),
+    ] = None
+
+
+class NoiseSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How pictures are disturbed before an agent sees them; by default not at all."""
+
+    gaussian: Annotated[
+        float, Meta(ge=0, description="Standard deviation of each number's, as a share of 255.")
+    ] = 0.0
+    salt_and_pepper: Annotated[
+        float, Meta(ge=0, le=1, description="Share of pixels that become black or white.")
+    ] = 0.0
+    occlusion: Annotated[
+        float,
+        Meta(
+            ge=0,
+            le=1,
+            description="Side of a grey square, elsewhere in each picture, as a share of the "
+            "picture's shorter side.",
+        ),
+    ] = 0.0
 
 
 class EnvironmentSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One environment file, e.g. ``{"env_name": "Pendulum-v1", "total_timesteps": 100000}``."""
 
     EVALUATION_FIELDS: ClassVar[frozenset[str]] = frozenset(
-        {"eval_interval_timesteps", "eval_episodes", "eval_steps_per_episode", "eval_kwargs"}
+        {
+            "eval_interval_timesteps",
+            "eval_episodes",
+            "eval_steps_per_episode",
+            "eval_kwargs",
+            "eval_observation_noise",
+        }
     )
     """The fields that do not change the problem that is trained on."""
-    LATER_FIELDS: ClassVar[frozenset[str]] = frozenset({"eval_kwargs"})
+    LATER_FIELDS: ClassVar[frozenset[str]] = frozenset({"eval_kwargs", "eval_observation_noise"})
     """As `AtariSettings.LATER_FIELDS`."""
 
     env_name: Annotated[
@@ -110,3 +152,11 @@ class EnvironmentSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unkn
         dict[str, Any],
         Meta(description="Of these, what is different or new where agents are evaluated."),
     ] = {}
+    observation_noise: Annotated[
+        NoiseSettings | None,
+        Meta(description="Noise on pictures that are observed; null: none."),
+    ] = None
+    eval_observation_noise: Annotated[
+        NoiseSettings | None,
+        Meta(description="The same where agents are evaluated; null: as in training; {}: none."),
+    ] = None

@@ -29,6 +29,7 @@ from envs.arguments import creator
 from envs.errors import EnvironmentRefused
 from envs.factory import make
 from envs.lookup import find_spec
+from envs.noise import noise_of
 from envs.settings import AtariSettings, EnvironmentSettings
 from envs.state import family, resumes_mid_episode
 from envs.wrappers import Problem
@@ -139,6 +140,10 @@ def make_simulator(settings: EnvironmentSettings, *, bins: int = 3) -> Simulator
     """
     from envs.simulators import atari, minatar, own, physics, replayed, saved
 
+    if noise_of(settings, evaluation=False) is not None:
+        raise EnvironmentRefused(
+            "observation_noise", "is not for planners, which would know what it will be"
+        )
     problem = make(settings, render_mode=_drawn(settings))
     games = settings.atari or AtariSettings()
     simulator: Any = problem.unwrapped

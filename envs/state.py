@@ -27,6 +27,7 @@ from gymnasium.utils.env_checker import data_equivalence
 from envs import atari, minatar
 from envs.errors import EnvironmentRefused
 from envs.generators import generator_state, restored_generator
+from envs.noise import Noisy, restore_noise
 from envs.own.base import OwnEnvironment
 from envs.starts import is_classic_control, is_mujoco
 from envs.worlds import FreshWorld
@@ -38,7 +39,8 @@ Env = gymnasium.Env[Any, Any]
 _WRAPPERS: dict[type, tuple[str, ...]] = {
     FreshWorld: (),
     minatar.FreshGame: (),
-    atari.Preprocessing: ("obs_buffer", "lives", "game_over"),
+    atari.Preprocessing: ("obs_buffer", "lives", "game_over", "goes_on"),
+    Noisy: ("generator",),
     gymnasium.wrappers.FrameStackObservation: ("obs_queue", "padding_value"),
     gymnasium.wrappers.StickyAction: (
         "last_action",
@@ -137,6 +139,7 @@ def restore_anywhere(env: Problem, state: dict[str, Any]) -> None:
     simulator: Any = env.unwrapped
     history = state["history"]
     simulator._np_random = restored_generator(history.generator)
+    restore_noise(env, history.noise)
     observation, _ = env.reset(seed=history.seed)
     for action in history.actions:
         if not env.in_episode:

@@ -12,6 +12,7 @@ import numpy as np
 from gymnasium.spaces import Box
 
 from envs.generators import generator_state
+from envs.noise import noise_state
 from envs.rewards import Overwrite
 
 Observation = Any
@@ -26,14 +27,15 @@ class History(msgspec.Struct):
     seed: int | None
     generator: dict[str, Any] | None
     actions: list[Any]
+    noise: dict[str, Any] | None = None
 
     def copy(self) -> History:
-        return History(self.seed, self.generator, list(self.actions))
+        return History(self.seed, self.generator, list(self.actions), self.noise)
 
     def leads_to(self, other: History) -> bool:
         """Whether it is the beginning of `other`."""
         return (
-            (self.seed, self.generator) == (other.seed, other.generator)
+            (self.seed, self.generator, self.noise) == (other.seed, other.generator, other.noise)
             and len(self.actions) <= len(other.actions)
             and all(
                 mine is its or np.array_equal(mine, its)
@@ -119,7 +121,8 @@ class Problem(gymnasium.Wrapper[Any, Any, Any, Any]):
     ) -> tuple[Observation, dict[str, Any]]:
         if self._remembers:
             self.unwrapped.np_random  # noqa: B018 - there is one from now on
-            self.history = History(seed, generator_state(self.unwrapped._np_random), [])
+            generator = generator_state(self.unwrapped._np_random)
+            self.history = History(seed, generator, [], noise_state(self.env))
         observation, info = self.env.reset(seed=seed, options=options)
         if self._start is not None:
             observation = self._start()

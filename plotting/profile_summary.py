@@ -95,7 +95,9 @@ def summarize(
                 )
     chosen = _bounds(by_pair, environments, bounds)
     tables = {
-        agent: _table([by_pair[agent, environment] for environment in environments], chosen)
+        agent: normalised_scores(
+            [by_pair[agent, environment] for environment in environments], chosen
+        )
         for agent in agents
     }
     known = np.concatenate([table[np.isfinite(table)] for table in tables.values()])
@@ -135,7 +137,7 @@ def _bounds(
     return chosen
 
 
-def _table(settings: Sequence[Settings], bounds: Bounds) -> Floats:
+def normalised_scores(settings: Sequence[Settings], bounds: Bounds) -> Floats:
     """[run, environment], NaN where there are fewer runs; a diverged run counts as 0.
 
     That is the lower bound: without bounds of the user's, the lowest score of any agent there.

@@ -26,8 +26,8 @@ CASES = [
     (name, environment)
     for name in agents.AGENTS
     for environment in (CONTINUOUS, DISCRETE)
-    # piHIW needs pictures, MuZero and WorldModel drive environments of their own
-    if name not in ("piHIW", "MuZero", "WorldModel") and REFUSES.get(name) != environment
+    # piHIW needs pictures, the others drive environments of their own
+    if name not in ("piHIW", "MuZero", "WorldModel", "IRIS") and REFUSES.get(name) != environment
 ]
 #: Settings that make an agent learn within a few hundred steps.
 QUICK: dict[str, dict[str, Any]] = {

@@ -18,6 +18,8 @@ FOLDERS = ("agents", "envs", "experiment", "plotting", "clusters", "benchmarks")
 COMMANDS = [
     ROOT / "agents" / "piiw" / "plan.py",
     ROOT / "agents" / "muzero" / "play.py",
+    ROOT / "agents" / "iris" / "eval.py",
+    ROOT / "agents" / "iris" / "play.py",
     *(
         ROOT / "agents" / "world_models" / f"{name}.py"
         for name in ("collect", "encode", "exchange", "play", "verify")

@@ -1,0 +1,1 @@
+"""Tokenizers: frames to K tokens of a vocabulary of V, and back."""

@@ -1,0 +1,1 @@
+"""World models over tokens: what they learn from, and how they imagine."""

@@ -1,0 +1,142 @@
+"""A transformer over frames' tokens and actions.
+
+A step is K tokens and an action, L steps at most are remembered, each place has a learned position.
+When a step no longer has a place, the memory begins again with the present frame.
+
+With causal attention the place of token i says token i + 1, and that of the action the reward, the
+end and token 0 of the next frame; that of the last token says nothing. In imagination the last
+token of a frame waits for the action, and the two take one pass: K passes a frame. With
+block-causal attention the place of token i says token i of the next frame, all in one pass.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from agents.iris.world_model_settings import WorldModelSettings
+from agents.iris.world_models.heads import Heads
+from agents.iris.world_models.interface import (
+    Imagined,
+    Logits,
+    Sizes,
+    WorldModel,
+    small_weights,
+)
+from agents.iris.world_models.trunk import Cache, Trunk, block_causal, causal
+
+
+class Transformer(WorldModel):
+    """
+    Attributes:
+        places: that there are positions for, L (K + 1).
+    """
+
+    def __init__(
+        self,
+        settings: WorldModelSettings,
+        sizes: Sizes,
+        generator: torch.Generator,
+        trunk: Trunk | None = None,
+    ) -> None:
+        """
+        Args:
+            trunk: of another model, left as it is; None: a new one.
+        """
+        super().__init__()
+        self.sizes, self.dropout = sizes, settings.world_model_dropout
+        self.block = sizes.tokens_per_frame + 1
+        self.places = settings.sequence_length * self.block
+        self.at_once = settings.world_model_attention == "block_causal"
+        width = settings.world_model_embed_dim if trunk is None else trunk.width
+        self.token_embedding = nn.Embedding(sizes.vocabulary, width)
+        self.action_embedding = nn.Embedding(sizes.actions, width)
+        self.positions = nn.Embedding(self.places, width)
+        self.heads = Heads(width, sizes.vocabulary)
+        small_weights(self, generator)
+        if trunk is None:
+            trunk = Trunk(
+                width,
+                settings.world_model_heads,
+                settings.world_model_layers,
+                settings.world_model_dropout,
+                tanh=False,
+            )
+            small_weights(trunk, generator)
+        self.trunk = trunk
+        self._cache: Cache | None = None
+        self._tokens = torch.empty(0)  # of the present frame
+        self._waiting = torch.empty(0)  # those of them that the cache has not seen
+
+    def logits(self, tokens: Tensor, actions: Tensor) -> Logits:
+        batch, steps, _ = tokens.shape
+        embedded = torch.cat(
+            (self.token_embedding(tokens), self.action_embedding(actions)[:, :, None]), 2
+        ).flatten(1, 2)
+        x = embedded + self.positions.weight[: embedded.shape[1]]
+        x = nn.functional.dropout(x, self.dropout, self.training)
+        features = self.trunk(x, self._mask(x.shape[1])).view(batch, steps, self.block, -1)
+        return self.heads.at_once(features) if self.at_once else self.heads.one_by_one(features)
+
+    def reset(self, tokens: Tensor, snapshots: list[Any] | None = None) -> None:
+        if self._cache is None or not self._cache.fits(self.trunk, len(tokens)):
+            self._cache = Cache(self.trunk, len(tokens), self.places)
+        self._cache.length = 0
+        self._tokens = self._waiting = tokens
+
+    @torch.no_grad()
+    def step(
+        self,
+        actions: Tensor,
+        generator: torch.Generator,
+        *,
+        temperature: float = 1.0,
+    ) -> Imagined:
+        cache, count = self._cache, self.sizes.tokens_per_frame
+        if cache is None:
+            raise RuntimeError("reset() comes before the first step()")
+        waiting = self._waiting.shape[1]
+        # the whole frame that is said next needs a place, but for its last token
+        needed = waiting + 1 + (0 if self.at_once else count - 1)
+        if cache.length + needed > self.places:
+            cache.length, self._waiting = 0, self._tokens
+        embedded = torch.cat(
+            (self.token_embedding(self._waiting), self.action_embedding(actions)[:, None]), 1
+        )
+        if self.at_once:
+            features = self._pass(embedded, count + 1)
+            tokens = self.heads.draw_tokens(features[:, :-1], temperature, generator)
+        else:
+            features = self._pass(embedded, 1)
+            tokens = self._one_by_one(features[:, 0], temperature, generator)
+        rewards, ends = self.heads.draw_outcome(features[:, -1], temperature, generator)
+        self._tokens = tokens
+        self._waiting = tokens if self.at_once else tokens[:, -1:]
+        return Imagined(tokens, rewards, ends)
+
+    def _one_by_one(
+        self, at_action: Tensor, temperature: float, generator: torch.Generator
+    ) -> Tensor:
+        """[B, K] tokens of the next frame; the last one is left waiting."""
+        drawn = [self.heads.draw_tokens(at_action, temperature, generator)]
+        for _ in range(self.sizes.tokens_per_frame - 1):
+            features = self._pass(self.token_embedding(drawn[-1])[:, None], 1)
+            drawn.append(self.heads.draw_tokens(features[:, 0], temperature, generator))
+        return torch.stack(drawn, 1)
+
+    def _pass(self, embedded: Tensor, last: int) -> Tensor:
+        """Features [B, last, d] of the last places of [B, P, d], which follow those cached."""
+        cache = self._cache
+        assert cache is not None  # `step` has seen to it
+        begin, end = cache.length, cache.length + embedded.shape[1]
+        x = embedded + self.positions.weight[begin:end]
+        mask = None if embedded.shape[1] == 1 or self.at_once else self._mask(end)[begin:]
+        return self.trunk.step(x, cache, mask, last)
+
+    def _mask(self, places: int) -> Tensor:
+        device = self.positions.weight.device
+        if self.at_once:
+            return block_causal(places, self.block, device)
+        return causal(places, device)

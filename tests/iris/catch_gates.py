@@ -1,0 +1,111 @@
+"""What a trained IRIS does in Catch, and knows of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from small_iris import Environments
+
+from agents.fleet import Fleet
+from agents.iris.collecting import Manner, Player
+from agents.iris.episodes import Episodes
+from agents.iris.evaluation import (
+    correlation,
+    exact_shares,
+    exactly_reconstructed,
+    prediction,
+    rolled_out,
+    token_perplexity,
+    with_shifted_actions,
+    with_shuffled_actions,
+)
+from agents.iris.training import Trainer
+from agents.iris.world_models.dummy import Dummy
+from agents.iris.world_models.interface import Segments
+from envs.own.catch import PIXELS
+from envs.state import save_state
+
+BALLS = 3
+ENVIRONMENTS = 10
+STARTS = 300
+#: Steps of a ball: one lands in so many, and only one.
+FALL = 7
+
+
+def played(trainer: Trainer, manner: Manner, steps: int, seed: int) -> tuple[Episodes, list[float]]:
+    """Episodes of fresh environments, and the returns of those that ended."""
+    returns: list[float] = []
+    fleet = Fleet(
+        Environments(seed=seed),
+        range(ENVIRONMENTS),
+        steps=None,
+        report=lambda episode: returns.append(episode.total),
+    )
+    player = Player(lambda: (trainer.tokenizer, trainer.actor_critic), ENVIRONMENTS)
+    episodes, generator = Episodes(keeps_snapshots=True), torch.Generator().manual_seed(seed)
+    while fleet.timestep < steps:
+        slots = list(fleet.begin_round())
+        for slot in fleet.begun:
+            snapshot = save_state(fleet.problems[slot])
+            episodes.begin(slot, fleet.observations[slot], snapshot)
+        actions = player.act(fleet.observations, slots, fleet.begun, manner, generator)
+        fleet.choose(actions.tolist())
+        for slot, transition in fleet.step(fleet.timestep + len(slots)).items():
+            episodes.add(slot, transition, save_state(fleet.problems[slot]))
+    fleet.close()
+    return episodes, returns
+
+
+def figures(trainer: Trainer, seed: int = 1000) -> dict[str, Any]:
+    """Everything that the gates are about; shares are of episodes that nothing was learned from."""
+    rng, generator = np.random.default_rng(seed), torch.Generator().manual_seed(seed)
+    tokenizer, model = trainer.tokenizer, trainer.world_model
+    settings = trainer.settings
+    _, returns = played(trainer, Manner(0.0, True, settings.evaluation_temperature), 2110, seed)
+    found: dict[str, Any] = {"return per ball": float(np.mean(returns)) / BALLS}
+    found["episodes"] = len(returns)
+    by_agent, _ = played(trainer, Manner(0.01, True, 1.0), 1260, seed + 1)
+    by_chance, _ = played(trainer, Manner(1.0, True, 1.0), 2110, seed + 2)
+    device = torch.device("cpu")
+
+    def tokens(episodes: Episodes, rows: NDArray[np.int64]) -> torch.Tensor:
+        return episodes.tokens(rows, tokenizer, 0, device)
+
+    rows = by_agent.draw_frames(rng, 500)
+    observed = torch.as_tensor(by_agent.frames(rows))
+    exact = exactly_reconstructed(tokenizer, observed, PIXELS)
+    found["frames reconstructed"] = float(exact.float().mean())
+    found["perplexity"] = token_perplexity(tokens(by_agent, rows), tokenizer.vocabulary)
+    starts = by_chance.draw_starts(rng, STARTS, 1)
+    drawn = torch.as_tensor(rng.integers(3, size=(STARTS, FALL)))
+    snapshots = by_chance.snapshots(starts.rows[:, 0])
+    first = tokens(by_chance, starts.rows[:, 0])
+    dummy = Dummy(tokenizer, Environments(seed=seed))
+    real = rolled_out(dummy, tokenizer, first, drawn, generator, snapshots)
+    if not model.learns:
+        return found
+    for name, episodes in {"agent": by_agent, "chance": by_chance}.items():
+        span = episodes.draw_segments(rng, 300, settings.sequence_length)
+        actions, rewards, ends = (
+            torch.as_tensor(episodes.column(column, span.rows))
+            for column in ("actions", "rewards", "ends")
+        )
+        segments = Segments(
+            tokens(episodes, span.rows), actions, rewards, ends, torch.as_tensor(span.mask)
+        )
+        found[name] = prediction(model, segments)._asdict()
+        found[f"{name} changed, shuffled actions"] = prediction(
+            model, with_shuffled_actions(segments, rng)
+        ).changed
+        found[f"{name} changed, shifted actions"] = prediction(
+            model, with_shifted_actions(segments)
+        ).changed
+    imagined = rolled_out(model, tokenizer, first, drawn, generator)
+    found["imagined and real returns"] = correlation(imagined, real)
+    # where the next ball appears nobody can know
+    same_ball = real.rewards.abs().cumsum(1) == 0
+    found["open loop"] = exact_shares(imagined, real._replace(going=real.going & same_ball), PIXELS)
+    return found
