@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from agents.first_weights import drawn_from
 from agents.iris.actor_critic_settings import ActorCriticSettings
 from agents.iris.imagination import Trajectories
 from agents.iris.returns import lambda_returns
@@ -45,8 +46,7 @@ class ActorCritic(nn.Module):
     ) -> None:
         super().__init__()
         self.is_picture = len(shape) == 3
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(int(torch.randint(2**62, (), generator=generator)))
+        with drawn_from(int(torch.randint(2**62, (), generator=generator))):
             self.body = (
                 _convolutions(settings, shape) if self.is_picture else _dense(settings, shape)
             )

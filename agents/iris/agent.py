@@ -103,8 +103,8 @@ class IRIS:
             trainer.unit(until)
             self._seconds[phase] = self._seconds.get(phase, 0.0) + time.perf_counter() - began
             self._units[phase] += 1
-            if trainer.position.epoch > epoch:
-                self._folder.end_epoch(trainer, epoch)
+            if trainer.position.epoch > epoch and self._folder.end_epoch(trainer, epoch):
+                print(self._progress(), file=sys.stderr, flush=True)
 
     def _end_episode(self, episode: Episode) -> None:
         self._recent = [*self._recent[1 - _RECENT :], episode.total]
@@ -121,6 +121,14 @@ class IRIS:
             f"IRIS: {trainer.epochs} epochs; parameters: {parameters}; {kept:,} frames in memory "
             f"at most: {kept * frame / 1e6:,.1f} MB"
         )
+
+    def _progress(self) -> str:
+        """Where it is, for people."""
+        trainer, metrics = self.trainer, self.metrics()
+        names = ("collected_return", "tokenizer_perplexity", "world_model_tokens")
+        told = [f"{n.replace('_', ' ')} {metrics[n]:.3g}" for n in names if n in metrics]
+        place = f"epoch {trainer.position.epoch} of {trainer.epochs}"
+        return f"IRIS: {', '.join([place, f'timestep {trainer.timestep:,}', *told])}"
 
     def _parameters(self) -> dict[str, int]:
         return {

@@ -72,7 +72,8 @@ def main(
         for done, judged in enumerate(played):
             returns[judged.number] = judged.total
             lengths[judged.number] = len(judged.episode["actions"])
-            album.add(done, judged.episode)
+            if "frames" in judged.episode:
+                album.add(done, judged.episode)
         error = returns.std(ddof=1) / np.sqrt(episodes) if episodes > 1 else float("nan")
         click.echo(
             f"{episodes} episodes: return {returns.mean():.4g} ± {error:.2g} (standard error), "

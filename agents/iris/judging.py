@@ -13,13 +13,16 @@ from agents.iris.collecting import Manner, Player
 from agents.iris.networks import Networks
 from envs.wrappers import Problem
 
+#: Steps of an episode whose frames are held in memory; of a longer one there are none.
+MOST = 5_000
+
 
 class Judged(NamedTuple):
     """An episode that is over.
 
     Attributes:
         number: from 0 on.
-        episode: see `agents.iris.episode_files`.
+        episode: see `agents.iris.episode_files`; without frames if it is longer than `MOST`.
     """
 
     number: int
@@ -50,7 +53,7 @@ def judge(
         begun = _begin(range(len(problems)), waiting, problems, playing, seed)
         while playing:
             slots = sorted(playing)
-            observations = [playing[slot].frames[-1] for slot in slots]
+            observations = [playing[slot].observation for slot in slots]
             actions = player.act(observations, slots, begun, manner, generator)
             free = []
             for slot, action in zip(slots, actions.tolist(), strict=True):
@@ -66,20 +69,30 @@ def judge(
 
 
 class _Episode:
+    """
+    Attributes:
+        observation: what was seen last.
+    """
+
     def __init__(self, number: int, first: Any) -> None:
-        self.number, self.frames = number, [first]
+        self.number, self.observation = number, first
+        self._frames = [first]
         self._steps: list[tuple[int, float, bool]] = []
 
     def step(self, problem: Problem, action: int) -> bool:
         observation, reward, terminated, truncated, _ = problem.step(action)
-        self.frames.append(observation)
+        self.observation = observation
+        if len(self._steps) < MOST:
+            self._frames.append(observation)
+        else:
+            self._frames.clear()
         self._steps.append((action, float(reward), terminated))
         return terminated or truncated
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         actions, rewards, ends = zip(*self._steps, strict=True)
-        return {
-            "frames": np.stack(self.frames),
+        frames = {"frames": np.stack(self._frames)} if self._frames else {}
+        return frames | {
             "actions": np.array(actions, np.int64),
             "rewards": np.array(rewards, np.float32),
             "ends": np.array(ends, np.bool_),

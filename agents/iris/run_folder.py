@@ -56,11 +56,12 @@ class RunFolder:
         text = msgspec.json.format(msgspec.json.encode(content), indent=2)
         write_whole(self.path / CONFIGURATION, text)
 
-    def end_epoch(self, trainer: Trainer, epoch: int) -> None:
-        """Saves networks, pictures and an imagined episode, if it is time to."""
+    def end_epoch(self, trainer: Trainer, epoch: int) -> bool:
+        """Saves networks, pictures and an imagined episode, if it is time to; returns whether it
+        was."""
         settings = self._settings
         if (epoch + 1) % settings.save_every and not trainer.is_over:
-            return
+            return False
         networks = Networks(trainer.tokenizer, trainer.world_model, trainer.actor_critic)
         save_networks(networks, settings, self.path)
         rng = np.random.default_rng(epoch)
@@ -68,6 +69,7 @@ class RunFolder:
             self._reconstruct(trainer, epoch, rng)
         if epoch >= settings.world_model_start_epoch and settings.num_episodes_to_save:
             self._imagined.add(epoch, imagined_episode(trainer, rng))
+        return True
 
     def _reconstruct(self, trainer: Trainer, epoch: int, rng: np.random.Generator) -> None:
         episodes = trainer.episodes

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import copy
 import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
@@ -20,6 +20,7 @@ import torch
 from torch import Tensor, nn
 
 from agents.base import AgentRefused, Episode
+from agents.first_weights import drawn_from
 from agents.iris.actor_critic import ActorCritic, actor_critic_loss
 from agents.iris.collecting import Collector, Manner, Player
 from agents.iris.episodes import Episodes, Keeper, Rows
@@ -226,17 +227,12 @@ class Trainer:
             self._follow()
         self.losses |= {f"{phase}/{name}": value for name, value in parts.items()}
 
-    @contextmanager
-    def _dropout(self, phase: Phase) -> Iterator[None]:
+    def _dropout(self, phase: Phase) -> AbstractContextManager[None]:
         """What torch's layers drop comes from this trainer's generator, not from its own."""
         if phase != "world_model" or not self.settings.world_model_dropout:
-            yield
-            return
-        devices = [] if self.device.type == "cpu" else [self.device]
-        with torch.random.fork_rng(devices, device_type=self.device.type):
-            seed = torch.randint(2**62, (), generator=self._generator, device=self.device)
-            torch.manual_seed(int(seed))
-            yield
+            return nullcontext()
+        seed = torch.randint(2**62, (), generator=self._generator, device=self.device)
+        return drawn_from(int(seed))
 
     def _tokenizer_loss(self) -> tuple[Tensor, dict[str, Tensor]]:
         settings, episodes = self.settings, self.episodes

@@ -13,6 +13,7 @@ from small_runs import short
 from sweep_runs import new_folder
 
 from agents.iris import eval as evaluating
+from agents.iris import judging
 from agents.iris import play as playing
 from experiment.run import Options, run_index
 
@@ -112,6 +113,19 @@ def test_many_episodes_are_evaluated_and_the_best_is_kept(run: Path, tmp_path: P
     (folder,) = run.glob("files/*/episodes/test")
     assert {path.name for path in folder.iterdir()} == {"000005.npz", "000006.npz", "best.npz"}
     assert arrays_of(folder / "best.npz")["rewards"].sum() == max(returns)
+
+
+def test_frames_of_long_episodes_are_not_held(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(judging, "MOST", 10)
+    output = tmp_path / "returns.json"
+    (folder,) = run.glob("files/*")
+    before = set(folder.rglob("*.npz"))
+    result = call(evaluating.main, run, "--episodes", 2, "--seed", 50, "-o", output)
+    assert result.exit_code == 0, result.output
+    assert json.loads(output.read_text())["steps"] == [21, 21]
+    assert set(folder.rglob("*.npz")) == before
 
 
 def test_vectors_are_shown_as_cells(tmp_path: Path) -> None:

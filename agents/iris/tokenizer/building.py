@@ -10,6 +10,7 @@ import msgspec
 import torch
 
 from agents.base import AgentRefused
+from agents.first_weights import drawn_from
 from agents.iris.frames import frames_of
 from agents.iris.tokenizer.discretising import Discretising
 from agents.iris.tokenizer.interface import Tokenizer
@@ -49,8 +50,7 @@ def build_tokenizer(
         raise AgentRefused(f'tokenizer "{kind}" cannot read observations {list(frames.shape)}')
     tokenizer: Tokenizer
     if kind == "vqvae":
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(int(torch.randint(2**62, (), generator=generator)))
+        with drawn_from(int(torch.randint(2**62, (), generator=generator))):
             tokenizer = VQVAE(settings, frames, generator)
     else:
         tokenizer = Discretising(frames, settings.tokenizer_vocab_size)

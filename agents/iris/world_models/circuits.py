@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from agents.base import AgentRefused
+from agents.first_weights import drawn_from
 from agents.iris.world_model_settings import WorldModelSettings
 
 #: State of each circuit, [B, neurons]; None: at rest.
@@ -33,8 +34,7 @@ class Circuits(nn.Module):
             raise AgentRefused(f"ncp_units {units}: {size} outputs need {size + 3} at least")
         self.norms = nn.ModuleList(nn.LayerNorm(size) for _ in range(settings.world_model_layers))
         self.cells = nn.ModuleList()
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(int(torch.randint(2**62, (), generator=generator)))
+        with drawn_from(int(torch.randint(2**62, (), generator=generator))):
             for _ in range(settings.world_model_layers):
                 seed = int(torch.randint(2**31, (), generator=generator))
                 wiring = wirings.AutoNCP(units, size, settings.ncp_sparsity, seed)
