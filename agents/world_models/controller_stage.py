@@ -144,6 +144,7 @@ class InEnvironment:
         self._trial: Trial | None = None
         self._played: dict[int, list[Played]] = {}
         self._entered = False
+        self._length = 0.0  # of the latest trial's episodes, on average
         self.over = False
 
     @property
@@ -164,7 +165,8 @@ class InEnvironment:
             if ledger.timestep >= self._until:
                 self.over = True
                 return True
-            self._trial = self._search.trial()
+            left = self._until - ledger.timestep
+            self._trial = self._search.trial(left / self._length if self._length else np.inf)
             if self._trial is None:
                 self.over = True
                 return True
@@ -183,6 +185,7 @@ class InEnvironment:
         assert self._trial is not None
         episodes = [one for n in range(len(self._played)) for one in self._played[n]]
         returns = np.array([one.rewards.sum() for one in episodes])
+        self._length = sum(len(one.rewards) for one in episodes) / len(episodes)
         shape = (len(self._trial.weights), len(self._trial.seeds))
         said = self._search.tell(self._trial, returns.reshape(shape))
         self._trial, self._played, self._entered = None, {}, False
@@ -200,10 +203,12 @@ class InEnvironment:
             "trial": None if self._trial is None else tuple(self._trial),
             "played": {n: [tuple(one) for one in many] for n, many in self._played.items()},
             "flags": (self._entered, self.over),
+            "length": self._length,
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Goes on where `state_dict` was taken."""
+        self._length = state["length"]
         self._search.load_state_dict(state["search"])
         self._trial = None if state["trial"] is None else Trial(*state["trial"])
         self._played = {n: [Played(*one) for one in many] for n, many in state["played"].items()}

@@ -112,6 +112,18 @@ def test_every_generation_and_every_evaluation_has_fresh_episodes() -> None:
     assert len(set(seeds)) == len(seeds) == 10 * 3 + 3 * 5
 
 
+@pytest.mark.parametrize("room", [0, 30, 33, 34, 100, 158, 400])
+def test_no_generation_is_begun_that_could_not_be_evaluated(room: int) -> None:
+    one, kinds, left = search(), "", float(room)
+    while (trial := one.trial(left)) is not None:
+        kinds += trial.kind[0]
+        left -= trial.weights.shape[0] * len(trial.seeds)
+        one.tell(trial, returns_of(trial.weights, len(trial.seeds)))
+    assert kinds.startswith("g") and kinds.endswith("e")
+    assert left >= 0 or kinds == "ge"
+    assert left < 8 * 3 + 2 * 5
+
+
 def test_the_controller_is_the_best_on_fresh_seeds_whatever_luck_there_was_before() -> None:
     one = search()
     for generation in range(4):

@@ -74,10 +74,18 @@ class Search:
         """[n] the controller so far."""
         return self._evolution.mean if self._best is None else self._best
 
-    def trial(self) -> Trial | None:
-        """What is to be played now; None: it is over."""
+    def trial(self, room: float = np.inf) -> Trial | None:
+        """What is to be played now; None: it is over.
+
+        Args:
+            room: episodes that can still be played. No generation is begun that could not be
+                evaluated, but for the first.
+        """
         settings, done = self._settings, self.generation
+        generation = settings.cma_population * settings.cma_episodes
+        another = generation + 2 * settings.controller_evaluation_episodes
         over = self._generations is not None and done >= self._generations
+        over = over or (done > 0 and room < another)
         interval = settings.controller_evaluation_interval
         if done > self._evaluated_at and (over or done - self._evaluated_at >= interval):
             weights = [self._evolution.mean]
