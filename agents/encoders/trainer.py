@@ -40,7 +40,7 @@ class TrainedEncoder(NamedTuple):
         error: that error at the end.
         baseline: the same error of what knows only the mean of the training observations.
         provenance: what the clock said: "images_per_second", "images_per_cpu_second",
-            "loader_wait_share"; of the last session, where training was interrupted.
+            "loader_wait_share"; since it was taken up last, where training was interrupted.
     """
 
     encoder: ObservationEncoder

@@ -81,7 +81,7 @@ class Cache:
                     stack.enter_context(self._files.lock(name))
                 except InUse as used:
                     if not waits:
-                        self._say(f"waits for {used}")
+                        self._say(f"waits for another process: {used}")
                         waits = True
                 else:
                     # the holder before may have made it
