@@ -28,7 +28,7 @@ import numpy as np
 
 import envs
 from agents.muzero.agent import MuZero
-from agents.muzero.play import Episode
+from agents.muzero.episode import Episode
 from envs.masks import mask_of, stacked
 from envs.settings import EnvironmentSettings
 from envs.wrappers import Problem

@@ -28,6 +28,7 @@ COMMANDS = [
 #: They run agent files, or write records, as commands do.
 PARTS_OF_COMMANDS = [
     ROOT / "agents" / "collecting" / "trained.py",
+    ROOT / "agents" / "muzero" / "episode.py",
     ROOT / "agents" / "world_models" / "collect_record.py",
 ]
 #: Layers take their first weights from torch's generator; this one sees to its seed.
