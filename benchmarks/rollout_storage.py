@@ -18,6 +18,7 @@ import shutil
 import sys
 import tempfile
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -95,7 +96,7 @@ def seconds(work: Callable[[], object], repeats: int, before: Callable[[], objec
     return min(times)
 
 
-class Way:
+class Way(ABC):
     """A way to keep rollouts in a folder."""
 
     name: str
@@ -103,15 +104,16 @@ class Way:
     def __init__(self, place: Path) -> None:
         self.place = place
 
-    def write(self, rollouts: list[Rollout]) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    def write(self, rollouts: list[Rollout]) -> None: ...
 
+    @abstractmethod
     def open(self) -> None:
         """What reading begins with; not timed."""
 
+    @abstractmethod
     def observations(self, i: int) -> Any:
         """All of one rollout."""
-        raise NotImplementedError
 
     def draw(self, rng: np.random.Generator, i: int, wanted: Any) -> Any:
         return self.observations(i)[wanted]
@@ -153,6 +155,9 @@ class Npz(Way):
             arrays: dict[str, Any] = rollout._asdict()
             arrays["attributes"] = json.dumps(arrays["attributes"])
             np.savez_compressed(self.place / f"{number}.npz", **arrays)
+
+    def open(self) -> None:
+        """Each file is opened as it is read."""
 
     def observations(self, i: int) -> Any:
         with np.load(self.place / f"{i}.npz") as arrays:
@@ -251,7 +256,8 @@ def main() -> None:
         f"random/s, {PER_ROLLOUT} per rollout | random/s, single |\n|---|---|---|---|---|---|"
     )
     with tempfile.TemporaryDirectory() as place:
-        for number, kind in enumerate((Shards, Npz, Minari, MinariJpeg)):
+        kinds: list[Callable[[Path], Way]] = [Shards, Npz, Minari, MinariJpeg]
+        for number, kind in enumerate(kinds):
             row = measure(kind(Path(place) / str(number)), rollouts, arguments.repeats)
             print(f"| {' | '.join(row)} |", flush=True)
         folder = RolloutFolder(Path(place) / "0")

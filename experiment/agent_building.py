@@ -24,6 +24,16 @@ if TYPE_CHECKING:
     from envs.wrappers import Problem
 
 
+def drives(experiment: Experiment) -> bool:
+    """Whether the agent plays in environments of its own: see `agents.base.Driver`."""
+    return bool(getattr(agents.agent_type(experiment.agent_name), "DRIVES", False))
+
+
+def keeps_files(experiment: Experiment) -> bool:
+    """Whether the agent is given folders of its own: see `agents.base.Files`."""
+    return bool(getattr(agents.agent_type(experiment.agent_name), "KEEPS_FILES", False))
+
+
 def build_agent(
     experiment: Experiment,
     runs: Sequence[Run],

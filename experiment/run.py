@@ -10,13 +10,12 @@ from typing import Any
 
 import msgspec
 
-import agents
 import envs
 from agents.base import AgentRefused
 from envs.errors import EnvironmentRefused
 from envs.factory import check_evaluation
 from experiment import garbage
-from experiment.agent_building import build_agent
+from experiment.agent_building import build_agent, drives, keeps_files
 from experiment.checkpoint import Checkpoints
 from experiment.configuration import Experiment
 from experiment.driven import DrivenTraining, build_driven
@@ -103,9 +102,8 @@ def run_group(
             parts = [{run: saved} for part in parts for run, saved in part.items()]
         for part in parts:
             if keeps_files(experiment):
-                for run, saved in part.items():
-                    if saved is None:
-                        folder.files(run).clear()
+                for run in (run for run, saved in part.items() if saved is None):
+                    folder.files(run).clear()
             training = build_training(experiment, list(part), options, folder)
             try:
                 outcomes |= _Session(folder, part, training, options).go()
@@ -220,16 +218,6 @@ def build_training(
         environment = members[0].environment
         training.on_step = Monitor(environment, settings.env_name, options.monitor_after).step
     return training
-
-
-def drives(experiment: Experiment) -> bool:
-    """Whether the agent plays in environments of its own: see `agents.base.Driver`."""
-    return bool(getattr(agents.agent_type(experiment.agent_name), "DRIVES", False))
-
-
-def keeps_files(experiment: Experiment) -> bool:
-    """Whether the agent is given folders of its own: see `agents.base.Files`."""
-    return bool(getattr(agents.agent_type(experiment.agent_name), "KEEPS_FILES", False))
 
 
 class _Session:

@@ -8,12 +8,13 @@ from pathlib import Path
 
 import agents
 from experiment.adoption import open_folder
+from experiment.agent_building import keeps_files
 from experiment.bootstrap import ROOT
 from experiment.configuration import Experiment, read_experiment
 from experiment.folder import ResultFolder, Run, folder_of
 from experiment.manifest import Manifest
 from experiment.provenance import provenance
-from experiment.run import Options, build_training, keeps_files, run_group
+from experiment.run import Options, build_training, run_group
 from experiment.scheduling.launchers import Command, Devices, Fork, exit_code_of
 from experiment.scheduling.pool import Launcher
 from experiment.scheduling.submission import Submission
