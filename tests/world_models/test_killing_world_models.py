@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import random
-import signal
 import subprocess
-import time
 from pathlib import Path
 from typing import Any
 
 import pytest
+from disturbances import disturb
 from small_models import QUICK
 from sweep_runs import command, comparable, read_run, the_record, write_files
 
@@ -32,25 +30,7 @@ def test_killed_and_stopped_it_ends_as_if_it_had_not_been(tmp_path: Path) -> Non
         words = command(*files, "--save-dir", tmp_path / place, "--checkpoint-minutes", 0.01)
         return subprocess.Popen(words, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
 
-    whole = start("whole")
-    began = time.monotonic()
-    _, errors = whole.communicate(timeout=300)
-    seconds = time.monotonic() - began
-    assert whole.returncode == 0, errors
-    moments, codes = random.Random(1), []
-    for number in range(6):
-        process = start("left")
-        time.sleep(3 + (seconds / 2) * moments.random())
-        process.send_signal(signal.SIGKILL if number % 2 else signal.SIGTERM)
-        _, errors = process.communicate(timeout=300)
-        codes.append(process.returncode)
-        assert process.returncode in (0, 75, -signal.SIGKILL, -signal.SIGTERM), errors
-        if process.returncode == 0:
-            break
-    last = start("left")
-    _, errors = last.communicate(timeout=300)
-    assert last.returncode == 0, errors
-    assert 75 in codes and -signal.SIGKILL in codes
+    disturb(start, 1 / 2)
     run = read_run(the_record(tmp_path / "left"))
     assert comparable(run) == comparable(read_run(the_record(tmp_path / "whole")))
     shared = [path.name for path in (tmp_path / "left").rglob("files/shared/*")]
