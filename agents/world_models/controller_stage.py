@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import gymnasium
@@ -12,18 +13,19 @@ from agents.base import EnvironmentMaker
 from agents.encoders.files import load_encoder
 from agents.encoders.interface import ObservationEncoder
 from agents.world_models.cache import Result, Say, Stop
+from agents.world_models.controller.centre import mean_seen
 from agents.world_models.controller.company import Company
 from agents.world_models.controller.controllers import Controllers
 from agents.world_models.controller.imagining import Starts, dream_returns
 from agents.world_models.controller.playing import Block, Cast, Played
 from agents.world_models.controller.policy_gradient import PolicyGradient
-from agents.world_models.controller.search import Search, Trial
+from agents.world_models.controller.search import Search, Trial, Weights
 from agents.world_models.dream import Dream
 from agents.world_models.ledger import Entry, Ledger
 from agents.world_models.sequence.building import load_sequence_model
 from agents.world_models.sequence.interface import SequenceModel
 from agents.world_models.settings import WorldModelSettings
-from agents.world_models.stages import ENCODER, SEQUENCE, first_latents
+from agents.world_models.stages import ENCODER, SEQUENCE, first_latents, latent_rollouts
 
 #: Generations in the dream where the settings say none.
 _IN_THE_DREAM = 100
@@ -101,6 +103,14 @@ class Models:
         )
         return Company(cast, self.settings.workers)
 
+    def express(self) -> Callable[[Weights], Weights]:
+        """From what evolution searches to weights of controllers."""
+        if not self.settings.cma_centred:
+            return lambda weights: weights
+        rollouts = latent_rollouts(self._latents)
+        centre = mean_seen(self.controllers, self.sequence.export(), rollouts)
+        return lambda weights: self.controllers.uncentred(weights, centre)
+
     def dream(self, limit: int, device: str) -> tuple[Dream, Starts]:
         """Where they are all that there is, and where it begins."""
         settings = self.settings
@@ -139,8 +149,14 @@ class InEnvironment:
         settings = models.settings
         self._settings, self._company, self._until, self._say = settings, company, until, say
         rng = np.random.default_rng(seeds.trainer)
-        size = models.controllers.size
-        self._search = Search(settings, size, rng, seeds.episodes, settings.controller_generations)
+        self._search = Search(
+            settings,
+            models.controllers.size,
+            rng,
+            seeds.episodes,
+            settings.controller_generations,
+            models.express(),
+        )
         self._trial: Trial | None = None
         self._played: dict[int, list[Played]] = {}
         self._entered = False
@@ -238,7 +254,9 @@ class InDream:
         self._gradient: PolicyGradient | None = None
         if settings.controller_trainer == "cma":
             size = models.controllers.size
-            self._search = Search(settings, size, rng, seeds.episodes, generations)
+            self._search = Search(
+                settings, size, rng, seeds.episodes, generations, models.express()
+            )
         else:
             self._gradient = PolicyGradient(
                 settings,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -323,9 +323,14 @@ class _Lines:
         self.say(f"rollouts: {rollouts:,} of {total:,}, {rate:,.0f} steps/s, {left:,.0f} s left")
 
 
+def latent_rollouts(latents: Result) -> Iterator[LatentRollout]:
+    """The rollouts of a result of that stage."""
+    return (r for r in Rollouts(latents.path / LATENTS) if isinstance(r, LatentRollout))
+
+
 def first_latents(latents: Result) -> tuple[np.ndarray, np.ndarray]:
     """Mean and ln σ² [N, D] of the first of each rollout."""
-    rollouts = [r for r in Rollouts(latents.path / LATENTS) if isinstance(r, LatentRollout)]
+    rollouts = list(latent_rollouts(latents))
     means = np.stack([rollout.means[0] for rollout in rollouts])
     return means, np.stack([rollout.log_variances[0] for rollout in rollouts])
 

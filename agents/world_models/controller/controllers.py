@@ -77,6 +77,19 @@ class Controllers:
                 x = torch.tanh(x)
         return x
 
+    def uncentred(
+        self, weights: NDArray[np.float64], centre: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        """Weights [..., n] that do on what is seen what these do on that less a centre [I].
+
+        W (x - c) + b = W x + (b - W c)
+        """
+        m, n = self._layers[0]
+        moved = weights.copy()
+        matrix = weights[..., : m * n].reshape(*weights.shape[:-1], n, m)
+        moved[..., m * n : (m + 1) * n] -= matrix @ centre
+        return moved
+
     def codes(self, outputs: Tensor, noise: Tensor | None = None) -> Tensor:
         """Codes of actions [..., A] of u [..., A].
 

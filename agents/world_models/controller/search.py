@@ -7,6 +7,7 @@ best of those evaluations so far. Before the first it is the mean.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -15,17 +16,21 @@ from numpy.typing import NDArray
 from agents.world_models.controller.evolution import Evolution
 from agents.world_models.controller.settings import ControllerSettings
 
+Weights = NDArray[np.float64]
+
 
 class Trial(NamedTuple):
     """Controllers that are to play the same episodes.
 
     Attributes:
-        weights: [P, n].
+        searched: [P, n] as the search has them.
+        weights: [P, n] of these controllers.
         seeds: [E] of the episodes.
     """
 
     kind: Literal["generation", "evaluation"]
-    weights: NDArray[np.float64]
+    searched: Weights
+    weights: Weights
     seeds: NDArray[np.int64]
 
 
@@ -36,6 +41,7 @@ class Search:
         size: n, weights of a controller.
         seed: of the episodes.
         generations: after which it is over, with an evaluation; None: it has no end of its own.
+        express: from weights [..., n] as the search has them to those of controllers.
 
     Attributes:
         stuck: whether evaluations have found nothing better for long.
@@ -49,13 +55,15 @@ class Search:
         rng: np.random.Generator,
         seed: np.random.SeedSequence,
         generations: int | None,
+        express: Callable[[Weights], Weights],
     ) -> None:
         self._settings, self._seed, self._generations = settings, seed, generations
+        self._express = express
         self._evolution = Evolution(settings, size, rng)
         self._evaluated_at = self._evaluations = self._since_best = 0
-        self._candidate: NDArray[np.float64] | None = None  # best of the generations since
+        self._candidate: Weights | None = None  # best of the generations since
         self._candidate_return = -np.inf
-        self._best: NDArray[np.float64] | None = None
+        self._best: Weights | None = None
         self.score = float("nan")
         self._latest: dict[str, float] = {}
 
@@ -70,9 +78,9 @@ class Search:
         return self._since_best >= self._settings.controller_patience
 
     @property
-    def weights(self) -> NDArray[np.float64]:
+    def weights(self) -> Weights:
         """[n] the controller so far."""
-        return self._evolution.mean if self._best is None else self._best
+        return self._express(self._evolution.mean if self._best is None else self._best)
 
     def trial(self, room: float = np.inf) -> Trial | None:
         """What is to be played now; None: it is over.
@@ -92,11 +100,19 @@ class Search:
             if self._candidate is not None:
                 weights.append(self._candidate)
             seeds = self._seeds(1, self._evaluations, settings.controller_evaluation_episodes)
-            return Trial("evaluation", np.stack(weights), seeds)
+            return self._trial("evaluation", np.stack(weights), seeds)
         if over:
             return None
         seeds = self._seeds(0, done, settings.cma_episodes)
-        return Trial("generation", self._evolution.ask(), seeds)
+        return self._trial("generation", self._evolution.ask(), seeds)
+
+    def _trial(
+        self,
+        kind: Literal["generation", "evaluation"],
+        searched: Weights,
+        seeds: NDArray[np.int64],
+    ) -> Trial:
+        return Trial(kind, searched, self._express(searched), seeds)
 
     def _seeds(self, kind: int, number: int, count: int) -> NDArray[np.int64]:
         key = (*self._seed.spawn_key, kind, number)
@@ -112,11 +128,11 @@ class Search:
         means = returns.mean(axis=1)
         if trial.kind == "evaluation":
             return self._judge(trial, means)
-        self._evolution.tell(trial.weights, returns)
+        self._evolution.tell(trial.searched, returns)
         first = int(np.argmax(means))
         if means[first] > self._candidate_return:
             self._candidate_return = float(means[first])
-            self._candidate = trial.weights[first].copy()
+            self._candidate = trial.searched[first].copy()
         self._latest |= {
             "generation": float(self.generation),
             "generation_mean_return": float(means.mean()),
@@ -134,7 +150,7 @@ class Search:
         flattered, self._candidate_return = self._candidate_return, -np.inf
         self._candidate = None
         if not means[first] <= self.score:  # also where there is no score yet
-            self._best, self.score = trial.weights[first].copy(), float(means[first])
+            self._best, self.score = trial.searched[first].copy(), float(means[first])
             self._since_best = 0
         else:
             self._since_best += 1

@@ -118,6 +118,13 @@ class ControllerSettings(SequenceSettings, frozen=True, kw_only=True):
     cma_l2: Annotated[
         NotNegative, Meta(description="weight of the mean squared weight, taken off the fitness")
     ] = 0.01
+    cma_centred: Annotated[
+        bool,
+        Meta(
+            description="candidates weigh what they see less its mean over the rollouts, so that "
+            "one at σ₀ is not mostly a constant action"
+        ),
+    ] = False
     cma_restarts: Annotated[
         bool, Meta(description="begin again around the best so far, with σ₀, when stuck")
     ] = False
