@@ -61,6 +61,7 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
             "cma_restarts": [True],
             "controller_patience": [1],
             "cma_covariance": ["diagonal"],
+            "cma_centred": [True],
         },
         {"env_name": "CartPole-v1"},
     ),

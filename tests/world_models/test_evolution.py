@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -86,7 +87,11 @@ def test_differences_that_all_share_are_no_noise() -> None:
 # -- what is tried next
 
 
-def search(generations: int | None = None, **fields: Any) -> Search:
+def search(
+    generations: int | None = None,
+    express: Callable[[np.ndarray], np.ndarray] = np.array,
+    **fields: Any,
+) -> Search:
     defaults: dict[str, Any] = {
         "cma_population": 8,
         "cma_episodes": 3,
@@ -98,7 +103,7 @@ def search(generations: int | None = None, **fields: Any) -> Search:
     }
     settings = ControllerSettings(**(defaults | fields))
     seed = np.random.SeedSequence(7, spawn_key=(0,))
-    return Search(settings, SIZE, np.random.default_rng(1), seed, generations)
+    return Search(settings, SIZE, np.random.default_rng(1), seed, generations, express)
 
 
 def test_every_generation_and_every_evaluation_has_fresh_episodes() -> None:
@@ -141,6 +146,17 @@ def test_the_controller_is_the_best_on_fresh_seeds_whatever_luck_there_was_befor
     assert said is not None and "best so far 1" in said
     assert np.array_equal(one.weights, trial.weights[0])
     assert one.metrics()["best_return_on_fresh_seeds"] == 1.0
+
+
+def test_who_plays_has_weights_as_controllers_have_them_and_evolution_its_own() -> None:
+    one = search(express=lambda weights: weights + 100.0)
+    assert one.weights == pytest.approx(100.0)
+    for _ in range(60):
+        trial = one.trial()
+        assert trial is not None
+        assert np.array_equal(trial.weights, trial.searched + 100.0)
+        one.tell(trial, returns_of(trial.searched, len(trial.seeds)))
+    assert one.weights == pytest.approx(GOAL + 100.0, abs=0.2)
 
 
 def test_it_says_when_it_is_stuck_and_begins_again_where_it_may() -> None:
