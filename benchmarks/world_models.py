@@ -11,15 +11,12 @@ once, into `.venv-peers`. Prints a Markdown table.
 from __future__ import annotations
 
 import argparse
-import json
-import os
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from peer_environments import NotInstalledError, python_of
+from sides import Side, number, peer_of
 from world_models_work import (
     BATCH,
     DREAM_STEPS,
@@ -31,8 +28,6 @@ from world_models_work import (
     STEPS,
 )
 
-HERE = Path(__file__).resolve().parent
-ONE_THREAD = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 MINUTE = 60.0
 
 
@@ -93,56 +88,6 @@ ROWS = (
 )
 
 
-class SideFailedError(Exception):
-    """A side's process has ended."""
-
-
-class Side:
-    """A process that works as it is told.
-
-    Attributes:
-        versions: of its packages.
-    """
-
-    def __init__(self, python: str | Path, script: str, folder: Path) -> None:
-        self._folder, self._script = folder, script
-        self._said = (folder / f"{script}.log").open("w+")
-        self._process = subprocess.Popen(
-            [python, HERE / script],
-            cwd=folder,
-            env={**os.environ, **ONE_THREAD},
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._said,
-            text=True,
-        )
-        self.versions: dict[str, str] = self._answer()
-
-    def rate(self, work: str) -> float:
-        """How much of it for a CPU second."""
-        assert self._process.stdin is not None
-        self._process.stdin.write(json.dumps({"work": work, "folder": str(self._folder)}) + "\n")
-        self._process.stdin.flush()
-        answer = self._answer()
-        rate: float = answer["amount"] / answer["seconds"]
-        return rate
-
-    def _answer(self) -> dict[str, Any]:
-        assert self._process.stdout is not None
-        line = self._process.stdout.readline()
-        if not line:
-            self._said.seek(0)
-            said = self._said.read().strip().splitlines() or ["it said nothing"]
-            raise SideFailedError(f"{self._script} has ended: {said[-1]}")
-        answer: dict[str, Any] = json.loads(line)
-        return answer
-
-    def close(self) -> None:
-        """Ends the process."""
-        self._process.communicate()
-        self._said.close()
-
-
 def rates(row: Row, own: Side, peer: Side | None, turns: int) -> tuple[float, float | None]:
     """The best of several turns."""
     ours, theirs = [], []
@@ -153,26 +98,12 @@ def rates(row: Row, own: Side, peer: Side | None, turns: int) -> tuple[float, fl
     return max(ours), max(theirs, default=None)
 
 
-def number(value: float) -> str:
-    """Three digits that say something."""
-    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
-
-
 def line_of(row: Row, own: float, peer: float | None, *, alone: bool) -> str:
     """Of the table."""
     theirs, ratio = (number(peer), f"{own / peer:.2f}") if peer is not None else ("", "")
     if peer is None and not alone:
         theirs = "has none"
     return f"| {row.title} | {number(own)} | {theirs} | {ratio} |"
-
-
-def peer_of(python: Path | None, folder: Path) -> Side | None:
-    """simulusion; None, and a line that says why, where it cannot be had."""
-    try:
-        return Side(python or python_of("simulusion"), "world_models_peer.py", folder)
-    except (NotInstalledError, SideFailedError, OSError) as problem:
-        print(f"without simulusion: {problem}", flush=True)
-        return None
 
 
 def main() -> None:
@@ -191,7 +122,11 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
         own = Side(sys.executable, "world_models_own.py", folder)
-        peer = None if arguments.no_peer else peer_of(arguments.peer_python, folder)
+        peer = (
+            None
+            if arguments.no_peer
+            else peer_of("simulusion", "world_models_peer.py", folder, arguments.peer_python)
+        )
         for side in (own, peer):
             if side is not None:
                 print(", ".join(f"{name} {value}" for name, value in side.versions.items()))

@@ -20,6 +20,7 @@ import numpy as np
 import torch
 from gymnasium.spaces import Box
 from numpy.typing import NDArray
+from serving import Work, serve
 from world_models_work import (
     ACTIONS,
     BATCH,
@@ -39,8 +40,6 @@ from world_models_work import (
     SIDE,
     STEPS,
     UPDATES,
-    Work,
-    serve,
 )
 
 import envs

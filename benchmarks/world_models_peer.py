@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from serving import Work, serve
 from simulusion.configs.wm_config import WMControllerConfig, WMVAEConfig
 from simulusion.data.folder import EpisodeFolder
 from simulusion.models.mdrnn import MDRNN
@@ -46,8 +47,6 @@ from world_models_work import (
     SIDE,
     STEPS,
     UPDATES,
-    Work,
-    serve,
 )
 
 CAR = "CarRacing-v3"
