@@ -281,7 +281,7 @@ def imagining(members: int) -> Work:
 def search_of(settings: WorldModelSettings, controllers: Controllers) -> Search:
     """CMA-ES of 867 weights."""
     rng = np.random.default_rng(0)
-    return Search(settings, controllers.size, rng, np.random.SeedSequence(0), None)
+    return Search(settings, controllers.size, rng, np.random.SeedSequence(0), None, np.array)
 
 
 def next_of(search: Search) -> Trial:
