@@ -1,4 +1,4 @@
-"""What a trained IRIS does in Catch, and knows of it."""
+"""What a trained IRIS does in Catch, and knows of it. See `catch.py`."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from small_iris import Environments
 
+import envs
 from agents.fleet import Fleet
 from agents.iris.collecting import Manner, Player
 from agents.iris.episodes import Episodes
@@ -22,11 +22,14 @@ from agents.iris.evaluation import (
     with_shifted_actions,
     with_shuffled_actions,
 )
-from agents.iris.training import Trainer
+from agents.iris.networks import Networks
+from agents.iris.opened import Run
 from agents.iris.world_models.dummy import Dummy
 from agents.iris.world_models.interface import Segments
 from envs.own.catch import PIXELS
+from envs.settings import EnvironmentSettings
 from envs.state import save_state
+from envs.wrappers import Problem
 
 BALLS = 3
 ENVIRONMENTS = 10
@@ -35,16 +38,32 @@ STARTS = 300
 FALL = 7
 
 
-def played(trainer: Trainer, manner: Manner, steps: int, seed: int) -> tuple[Episodes, list[float]]:
+class Environments:
+    """See `agents.base.EnvironmentMaker`: those of a run's evaluations, from other seeds."""
+
+    def __init__(self, settings: EnvironmentSettings, seed: int) -> None:
+        self.settings, self._seed = settings, seed
+
+    def __call__(self, number: int) -> Problem:
+        return envs.make(self.settings, evaluation=True)
+
+    def seed(self, number: int) -> int:
+        """By both numbers."""
+        return int(np.random.SeedSequence([self._seed, number]).generate_state(1)[0])
+
+
+def played(
+    networks: Networks, environments: Environments, manner: Manner, steps: int, seed: int
+) -> tuple[Episodes, list[float]]:
     """Episodes of fresh environments, and the returns of those that ended."""
     returns: list[float] = []
     fleet = Fleet(
-        Environments(seed=seed),
+        environments,
         range(ENVIRONMENTS),
         steps=None,
         report=lambda episode: returns.append(episode.total),
     )
-    player = Player(lambda: (trainer.tokenizer, trainer.actor_critic), ENVIRONMENTS)
+    player = Player(lambda: (networks.tokenizer, networks.actor_critic), ENVIRONMENTS)
     episodes, generator = Episodes(keeps_snapshots=True), torch.Generator().manual_seed(seed)
     while fleet.timestep < steps:
         slots = list(fleet.begin_round())
@@ -59,16 +78,24 @@ def played(trainer: Trainer, manner: Manner, steps: int, seed: int) -> tuple[Epi
     return episodes, returns
 
 
-def figures(trainer: Trainer, seed: int = 1000) -> dict[str, Any]:
+def figures(run: Run, seed: int = 1000) -> dict[str, Any]:
     """Everything that the gates are about; shares are of episodes that nothing was learned from."""
     rng, generator = np.random.default_rng(seed), torch.Generator().manual_seed(seed)
-    tokenizer, model = trainer.tokenizer, trainer.world_model
-    settings = trainer.settings
-    _, returns = played(trainer, Manner(0.0, True, settings.evaluation_temperature), 2110, seed)
+    settings = run.settings
+    problem = run.problem()
+    networks = run.networks(problem)
+    problem.close()
+    tokenizer, model, _ = networks
+
+    def episodes_of(manner: Manner, steps: int, number: int) -> tuple[Episodes, list[float]]:
+        environments = Environments(run.environment, seed + number)
+        return played(networks, environments, manner, steps, seed + number)
+
+    _, returns = episodes_of(Manner(0.0, True, settings.evaluation_temperature), 2110, 0)
     found: dict[str, Any] = {"return per ball": float(np.mean(returns)) / BALLS}
     found["episodes"] = len(returns)
-    by_agent, _ = played(trainer, Manner(0.01, True, 1.0), 1260, seed + 1)
-    by_chance, _ = played(trainer, Manner(1.0, True, 1.0), 2110, seed + 2)
+    by_agent, _ = episodes_of(Manner(0.01, True, 1.0), 1260, 1)
+    by_chance, _ = episodes_of(Manner(1.0, True, 1.0), 2110, 2)
     device = torch.device("cpu")
 
     def tokens(episodes: Episodes, rows: NDArray[np.int64]) -> torch.Tensor:
@@ -83,7 +110,7 @@ def figures(trainer: Trainer, seed: int = 1000) -> dict[str, Any]:
     drawn = torch.as_tensor(rng.integers(3, size=(STARTS, FALL)))
     snapshots = by_chance.snapshots(starts.rows[:, 0])
     first = tokens(by_chance, starts.rows[:, 0])
-    dummy = Dummy(tokenizer, Environments(seed=seed))
+    dummy = Dummy(tokenizer, Environments(run.environment, seed))
     real = rolled_out(dummy, tokenizer, first, drawn, generator, snapshots)
     if not model.learns:
         return found
