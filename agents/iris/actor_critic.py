@@ -106,12 +106,13 @@ def actor_critic_loss(
         The loss, and its parts as detached scalars.
     """
     seen = network.sequence(imagined.frames, imagined.state)
-    values = seen.values[:, :-1]
+    logits, values = seen.logits[:, :-1].float(), seen.values.float()
     with torch.no_grad():
         if target is network:
-            bootstraps = seen.values
+            bootstraps = values
         else:
-            bootstraps = target.sequence(imagined.frames, imagined.target_state).values
+            slow = target.sequence(imagined.frames, imagined.target_state)
+            bootstraps = slow.values.float()
         returns = lambda_returns(
             imagined.rewards,
             bootstraps,
@@ -119,7 +120,8 @@ def actor_critic_loss(
             settings.actor_critic_gamma,
             settings.actor_critic_lambda,
         )
-    log_shares = functional.log_softmax(seen.logits[:, :-1], -1)
+    values = values[:, :-1]
+    log_shares = functional.log_softmax(logits, -1)
     chosen = log_shares.gather(-1, imagined.actions[..., None])[..., 0]
     entropies = -(log_shares.exp() * log_shares).sum(-1)
     weights = imagined.mask / imagined.mask.sum()

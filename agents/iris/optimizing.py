@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 import torch
@@ -34,14 +34,15 @@ def trainable(module: nn.Module) -> list[nn.Parameter]:
 
 def update(
     optimizer: torch.optim.Optimizer,
-    batches: Iterable[Callable[[], tuple[Tensor, dict[str, Tensor]]]],
+    losses: Iterable[tuple[Tensor, dict[str, Tensor]]],
     count: int,
     longest: float | None,
     name: str,
 ) -> dict[str, Tensor]:
-    """One step along the mean gradient of `count` batches; returns the parts of their losses.
+    """One step along the mean gradient of `count` batches' losses; returns their parts.
 
     Args:
+        losses: each is computed when the one before has had its way back.
         longest: norm that the gradient is cut to.
         name: of what learns, for the message.
 
@@ -50,8 +51,7 @@ def update(
     """
     optimizer.zero_grad()
     total: dict[str, Tensor] = {}
-    for batch in batches:
-        loss, parts = batch()
+    for loss, parts in losses:
         (loss / count).backward()  # type: ignore[no-untyped-call]
         for part, value in parts.items():
             total[part] = total.get(part, 0) + value / count

@@ -13,6 +13,9 @@ from agents.base import Rule
 from agents.iris.actor_critic_settings import ActorCriticSettings
 from agents.iris.tokenizer_settings import Count, NotNegative, Share, Whole
 
+#: See `agents.iris.precision`, which imports torch.
+Precision = Literal["float32", "bfloat16"]
+
 
 class IrisSettings(ActorCriticSettings, frozen=True, kw_only=True):
     """IRIS: an actor-critic in the imagination of a token world model (Micheli et al. 2023)."""
@@ -59,10 +62,19 @@ class IrisSettings(ActorCriticSettings, frozen=True, kw_only=True):
     ] = 1.0
 
     imagination_precision: Annotated[
-        Literal["float32", "bfloat16"],
+        Precision,
         Meta(
             description="that networks imagine in; bfloat16 is many times as fast at published "
-            "sizes where the processor multiplies in it; learning stays in float32"
+            "sizes where the processor multiplies in it"
+        ),
+    ] = "float32"
+
+    # -- how updates are computed
+    training_precision: Annotated[
+        Precision,
+        Meta(
+            description="that networks learn in; bfloat16: their matrix products and convolutions "
+            "alone, while weights, losses and optimizers stay in float32"
         ),
     ] = "float32"
 

@@ -118,7 +118,7 @@ def targets(segments: Segments) -> tuple[Tensor, Tensor, Tensor]:
 def _cross_entropy(logits: Tensor, classes: Tensor) -> Tensor:
     """A mean over the targets; 0 where there are none."""
     entropies = functional.cross_entropy(
-        logits.flatten(0, -2), classes.flatten(), ignore_index=NO_TARGET, reduction="sum"
+        logits.float().flatten(0, -2), classes.flatten(), ignore_index=NO_TARGET, reduction="sum"
     )
     return entropies / (classes != NO_TARGET).sum().clamp(min=1)
 
