@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from agents.first_weights import drawn_from
 from agents.iris.actor_critic import ActorCritic, actor_critic_loss
+from agents.iris.compiling import compile_networks
 from agents.iris.imagination import Starts, Trajectories, imagine
 from agents.iris.optimizing import adam, adamw, trainable, update
 from agents.iris.precision import computed_in
@@ -84,6 +85,8 @@ class Learner:
         for module in self.modules().values():
             module.eval()
         self._optimizers = self._make_optimizers()
+        if settings.compile:
+            compile_networks(self.tokenizer, self.world_model, self.actor_critic, device)
 
     def modules(self) -> dict[str, nn.Module]:
         """The networks by name: tokenizer, world_model, actor_critic, and its target if any."""

@@ -77,6 +77,14 @@ class IrisSettings(ActorCriticSettings, frozen=True, kw_only=True):
             "alone, while weights, losses and optimizers stay in float32"
         ),
     ] = "float32"
+    compile: Annotated[
+        bool,
+        Meta(
+            description="encoder, decoder, the transformer over segments and the actor-critic's "
+            "layers before its LSTM are compiled by torch.compile, for minutes; meant for GPUs, "
+            "slower on a CPU"
+        ),
+    ] = False
 
     # -- what is kept in the folder of the run
     num_episodes_to_save: Annotated[
