@@ -16,6 +16,7 @@ from agents.first_weights import drawn_from
 from agents.iris.actor_critic_settings import ActorCriticSettings
 from agents.iris.imagination import Trajectories
 from agents.iris.returns import lambda_returns
+from agents.parallel.sharing import per_rank
 
 #: (h, c) of the LSTM, [1, B, units] each.
 State = tuple[Tensor, Tensor]
@@ -124,7 +125,7 @@ def actor_critic_loss(
     log_shares = functional.log_softmax(logits, -1)
     chosen = log_shares.gather(-1, imagined.actions[..., None])[..., 0]
     entropies = -(log_shares.exp() * log_shares).sum(-1)
-    weights = imagined.mask / imagined.mask.sum()
+    weights = imagined.mask / per_rank(imagined.mask.sum())
     parts = {
         "policy": -(weights * chosen * (returns - values.detach())).sum(),
         "value": (weights * (values - returns).square()).sum(),

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from agents.base import Diverged
+from agents.parallel.sharing import average
 
 
 def adam(module: nn.Module, learning_rate: float) -> torch.optim.Optimizer:
@@ -39,7 +40,8 @@ def update(
     longest: float | None,
     name: str,
 ) -> dict[str, Tensor]:
-    """One step along the mean gradient of `count` batches' losses; returns their parts.
+    """One step along the mean gradient of `count` batches' losses; returns their parts. Where ranks
+    share the batches, both are means over the ranks.
 
     Args:
         losses: each is computed when the one before has had its way back.
@@ -56,6 +58,7 @@ def update(
         for part, value in parts.items():
             total[part] = total.get(part, 0) + value / count
     parameters = [p for group in optimizer.param_groups for p in group["params"]]
+    average([p.grad for p in parameters if p.grad is not None] + list(total.values()))
     norm = nn.utils.clip_grad_norm_(parameters, torch.inf if longest is None else longest)
     if not torch.isfinite(norm):
         raise Diverged(f"the gradient of the {name}")

@@ -70,6 +70,13 @@ class IrisSettings(ActorCriticSettings, frozen=True, kw_only=True):
     ] = "float32"
 
     # -- how updates are computed
+    num_trainers: Annotated[
+        Count,
+        Meta(
+            description="processes that learn together, a GPU each with --device cuda, in turn; "
+            "each has a share of every batch"
+        ),
+    ] = 1
     training_precision: Annotated[
         Precision,
         Meta(
@@ -111,6 +118,14 @@ class IrisSettings(ActorCriticSettings, frozen=True, kw_only=True):
 
     RULES: ClassVar[tuple[Rule, ...]] = (
         *ActorCriticSettings.RULES,
+        *(
+            Rule(
+                (f"{part}_batch_size", "num_trainers"),
+                lambda num_trainers, **size: next(iter(size.values())) % num_trainers == 0,
+                f"{part}_batch_size a multiple of num_trainers",
+            )
+            for part in ("tokenizer", "world_model", "actor_critic")
+        ),
         Rule(
             ("sampling_weights",),
             lambda sampling_weights: sampling_weights is None or sum(sampling_weights) > 0,

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from agents.base import AgentRefused, Episode
+from agents.base import AgentRefused, Episode, WorkerLost
 from agents.iris.collecting import Collector, Manner, Player
 from agents.iris.episodes import Episodes, Keeper, Rows
 from agents.iris.imagination import Starts, Trajectories
@@ -24,6 +24,7 @@ from agents.iris.learning import Batch, Learner, Observed, Part
 from agents.iris.settings import IrisSettings
 from agents.iris.tokenizer.codebook import perplexity
 from agents.iris.tokenizer.vqvae import VQVAE
+from agents.iris.trainers import Needed, Trainers, devices_of
 from agents.iris.world_models.interface import Segments
 
 if TYPE_CHECKING:
@@ -76,9 +77,9 @@ class Trainer:
         if not isinstance(action_space, gymnasium.spaces.Discrete) or action_space.start != 0:
             raise AgentRefused(f"IRIS needs discrete actions from 0 on, not {action_space}")
         self.settings, self.total_timesteps = settings, total_timesteps
-        self.device = torch.device(device)
+        self.device = torch.device(devices_of(settings, device)[0])
         self._rng = rng
-        self._generator = torch.Generator(device).manual_seed(int(rng.integers(2**62)))
+        self._generator = torch.Generator(self.device).manual_seed(int(rng.integers(2**62)))
         self._acting = torch.Generator().manual_seed(int(rng.integers(2**62)))
         initial = torch.Generator().manual_seed(int(rng.integers(2**62)))
         self.learner = Learner(
@@ -89,6 +90,12 @@ class Trainer:
             initial,
             self.device,
         )
+        self._trainers: Trainers | None = None
+        if settings.num_trainers > 1:
+            needed = Needed(
+                settings, observation_space, int(action_space.n), make_environment, device
+            )
+            self._trainers = Trainers(self.learner, needed)
         self.tokenizer, self.world_model = self.learner.tokenizer, self.learner.world_model
         self.actor_critic, self.target = self.learner.actor_critic, self.learner.target
         self.episodes = Episodes(
@@ -139,6 +146,7 @@ class Trainer:
 
         Raises:
             Diverged: a loss or a reward stopped being finite.
+            WorkerLost: another trainer has ended; all is as it was before the update.
         """
         epoch, phase, done = self.position
         if phase == "collect":
@@ -194,6 +202,18 @@ class Trainer:
     # -- updates
 
     def _update(self, part: Part) -> None:
+        if self._trainers is None:
+            self._update_by(self.learner, part)
+            return
+        states = self._rng.bit_generator.state, self._generator.get_state(), self._version
+        try:
+            self._update_by(self._trainers, part)
+        except WorkerLost:  # as if it had not begun
+            self._rng.bit_generator.state, generator, self._version = states
+            self._generator.set_state(generator)
+            raise
+
+    def _update_by(self, learner: Learner | Trainers, part: Part) -> None:
         if part == "tokenizer":
             self._version += 1
         count = int(getattr(self.settings, f"{part}_grad_acc_steps"))
@@ -203,7 +223,7 @@ class Trainer:
             "actor_critic": self.starts,
         }
         batches = (draws[part]() for _ in range(count))
-        parts = self.learner.update(part, batches, self._generator)
+        parts = learner.update(part, batches, self._generator)
         self.losses |= {f"{part}/{name}": value for name, value in parts.items()}
 
     def observed(self) -> Observed:
@@ -297,6 +317,8 @@ class Trainer:
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Continues exactly where `state_dict` was taken."""
         self.position, self._version = Position(*state["position"]), state["version"]
+        if self._trainers is not None:
+            self._trainers.close()  # they begin with what the first one has
         self.learner.load_state_dict(state)
         self.episodes.load_state_dict(state["episodes"])
         self.collector.fleet.load_state_dict(state["fleet"])
@@ -305,3 +327,9 @@ class Trainer:
         self._generator.set_state(state["generator"])
         self._acting.set_state(state["acting"])
         self.losses = {name: torch.tensor(value) for name, value in state["losses"].items()}
+
+    def close(self) -> None:
+        """Ends other trainers, and closes the environments."""
+        if self._trainers is not None:
+            self._trainers.close()
+        self.collector.fleet.close()

@@ -25,6 +25,7 @@ from agents.iris.tokenizer.networks import (
 )
 from agents.iris.tokenizer.perceptual import Perceptual
 from agents.iris.tokenizer_settings import TokenizerSettings
+from agents.parallel.sharing import per_rank
 
 
 class VQVAE(Tokenizer):
@@ -153,4 +154,4 @@ class VQVAE(Tokenizer):
         told = self.critic(codes.view(len(returns), -1)).squeeze(-1).float()
         known = torch.isfinite(returns)
         errors = torch.where(known, told - returns.nan_to_num(), 0.0)
-        return errors.square().sum() / known.sum().clamp(min=1)
+        return errors.square().sum() / per_rank(known.sum())

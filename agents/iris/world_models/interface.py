@@ -9,6 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from agents.parallel.sharing import per_rank
+
 #: Label of what is no target.
 NO_TARGET = -100
 
@@ -120,7 +122,7 @@ def _cross_entropy(logits: Tensor, classes: Tensor) -> Tensor:
     entropies = functional.cross_entropy(
         logits.float().flatten(0, -2), classes.flatten(), ignore_index=NO_TARGET, reduction="sum"
     )
-    return entropies / (classes != NO_TARGET).sum().clamp(min=1)
+    return entropies / per_rank((classes != NO_TARGET).sum())
 
 
 def draw(logits: Tensor, temperature: float, generator: torch.Generator) -> Tensor:
