@@ -18,14 +18,14 @@ from agents.base import AgentRefused
 from agents.iris.actor_critic import ActorCritic
 from agents.iris.tokenizer.interface import Tokenizer
 from agents.iris.tokenizer.vqvae import VQVAE
-from agents.iris.world_models.interface import WorldModel
+from agents.iris.world_models.interface import Dynamics
 from agents.iris.world_models.transformer import Transformer
 
 _COMPILERS = ("g++", "clang++")
 
 
 def compile_networks(
-    tokenizer: Tokenizer, world_model: WorldModel, actor_critic: ActorCritic, device: torch.device
+    tokenizer: Tokenizer, world_model: Dynamics, actor_critic: ActorCritic, device: torch.device
 ) -> None:
     """Encoder, decoder, the transformer over whole segments, and the actor-critic before its LSTM.
 

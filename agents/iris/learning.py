@@ -21,7 +21,7 @@ from agents.iris.precision import computed_in
 from agents.iris.settings import IrisSettings
 from agents.iris.tokenizer.building import build_tokenizer
 from agents.iris.world_models.building import build_world_model
-from agents.iris.world_models.interface import Segments
+from agents.iris.world_models.interface import Segments, WorldModel
 
 if TYPE_CHECKING:
     from agents.base import EnvironmentMaker
@@ -162,6 +162,7 @@ class Learner:
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """See `Loss`."""
         del generator  # dropout has its own
+        assert isinstance(self.world_model, WorldModel)  # only these have updates
         with computed_in(self.settings.training_precision, self.device):
             return self.world_model.loss(batch)
 

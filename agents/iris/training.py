@@ -25,7 +25,7 @@ from agents.iris.settings import IrisSettings
 from agents.iris.tokenizer.codebook import perplexity
 from agents.iris.tokenizer.vqvae import VQVAE
 from agents.iris.trainers import Needed, Trainers, devices_of
-from agents.iris.world_models.interface import Segments
+from agents.iris.world_models.interface import Segments, WorldModel
 
 if TYPE_CHECKING:
     from agents.base import EnvironmentMaker
@@ -193,7 +193,7 @@ class Trainer:
                 return 0
         else:
             begins, ends = settings.world_model_start_epoch, settings.world_model_stop_epoch
-            if not self.world_model.learns:
+            if not isinstance(self.world_model, WorldModel):
                 return 0
         if epoch < begins or (ends is not None and epoch >= ends):
             return 0

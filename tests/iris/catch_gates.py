@@ -24,7 +24,7 @@ from agents.iris.evaluation import (
 )
 from agents.iris.training import Trainer
 from agents.iris.world_models.dummy import Dummy
-from agents.iris.world_models.interface import Segments
+from agents.iris.world_models.interface import Segments, WorldModel
 from envs.own.catch import PIXELS
 from envs.state import save_state
 
@@ -85,7 +85,7 @@ def figures(trainer: Trainer, seed: int = 1000) -> dict[str, Any]:
     first = tokens(by_chance, starts.rows[:, 0])
     dummy = Dummy(tokenizer, Environments(seed=seed))
     real = rolled_out(dummy, tokenizer, first, drawn, generator, snapshots)
-    if not model.learns:
+    if not isinstance(model, WorldModel):
         return found
     for name, episodes in {"agent": by_agent, "chance": by_chance}.items():
         span = episodes.draw_segments(rng, 300, settings.sequence_length)

@@ -64,19 +64,14 @@ class Imagined(NamedTuple):
     ends: Tensor
 
 
-class WorldModel(nn.Module, ABC):
-    """
+class Dynamics(nn.Module, ABC):
+    """What imagined trajectories go on by: a world model, or the environment.
+
     Attributes:
-        learns: whether there is something to train.
         starts_from_snapshots: whether `reset` needs the environment's snapshots of its frames.
     """
 
-    learns: ClassVar[bool] = True
     starts_from_snapshots: ClassVar[bool] = False
-
-    @abstractmethod
-    def logits(self, tokens: Tensor, actions: Tensor) -> Logits:
-        """Of tokens [B, L, K] and actions [B, L], teacher forced."""
 
     @abstractmethod
     def reset(self, tokens: Tensor, snapshots: list[Any] | None = None) -> None:
@@ -90,8 +85,16 @@ class WorldModel(nn.Module, ABC):
         *,
         temperature: float = 1.0,
     ) -> Imagined:
-        """Takes actions [B]; tokens, rewards and ends are drawn from the logits over
+        """Takes actions [B]; what is drawn of tokens, rewards and ends is drawn at
         `temperature`."""
+
+
+class WorldModel(Dynamics):
+    """Dynamics that are learned, and draw from logits."""
+
+    @abstractmethod
+    def logits(self, tokens: Tensor, actions: Tensor) -> Logits:
+        """Of tokens [B, L, K] and actions [B, L], teacher forced."""
 
     def loss(self, segments: Segments) -> tuple[Tensor, dict[str, Tensor]]:
         """The sum of three cross-entropies, and each, detached scalars."""
