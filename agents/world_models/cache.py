@@ -1,8 +1,9 @@
 """Results of stages, made once for all runs that need the same.
 
 A result is a folder whose name ends in the hash of what it depends on: settings and version of its
-stage, the results that it is made from, random numbers. It is made under a hidden name and then renamed, by
-one process at a time; what that one leaves when it is stopped or killed, the next goes on from.
+stage, the results that it is made from, random numbers. It is made under a hidden name and then
+renamed, by one process at a time; what that one leaves when it is stopped or killed, the next goes
+on from.
 """
 
 from __future__ import annotations
