@@ -25,7 +25,7 @@ from agents.iris.evaluation import (
 from agents.iris.networks import Networks
 from agents.iris.opened import Run
 from agents.iris.world_models.dummy import Dummy
-from agents.iris.world_models.interface import Segments
+from agents.iris.world_models.interface import Segments, WorldModel
 from envs.own.catch import PIXELS
 from envs.settings import EnvironmentSettings
 from envs.state import save_state
@@ -112,7 +112,7 @@ def figures(run: Run, seed: int = 1000) -> dict[str, Any]:
     first = tokens(by_chance, starts.rows[:, 0])
     dummy = Dummy(tokenizer, Environments(run.environment, seed))
     real = rolled_out(dummy, tokenizer, first, drawn, generator, snapshots)
-    if not model.learns:
+    if not isinstance(model, WorldModel):
         return found
     for name, episodes in {"agent": by_agent, "chance": by_chance}.items():
         span = episodes.draw_segments(rng, 300, settings.sequence_length)

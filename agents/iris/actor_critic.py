@@ -16,6 +16,7 @@ from agents.first_weights import drawn_from
 from agents.iris.actor_critic_settings import ActorCriticSettings
 from agents.iris.imagination import Trajectories
 from agents.iris.returns import lambda_returns
+from agents.parallel.sharing import per_rank
 
 #: (h, c) of the LSTM, [1, B, units] each.
 State = tuple[Tensor, Tensor]
@@ -106,12 +107,13 @@ def actor_critic_loss(
         The loss, and its parts as detached scalars.
     """
     seen = network.sequence(imagined.frames, imagined.state)
-    values = seen.values[:, :-1]
+    logits, values = seen.logits[:, :-1].float(), seen.values.float()
     with torch.no_grad():
         if target is network:
-            bootstraps = seen.values
+            bootstraps = values
         else:
-            bootstraps = target.sequence(imagined.frames, imagined.target_state).values
+            slow = target.sequence(imagined.frames, imagined.target_state)
+            bootstraps = slow.values.float()
         returns = lambda_returns(
             imagined.rewards,
             bootstraps,
@@ -119,10 +121,11 @@ def actor_critic_loss(
             settings.actor_critic_gamma,
             settings.actor_critic_lambda,
         )
-    log_shares = functional.log_softmax(seen.logits[:, :-1], -1)
+    values = values[:, :-1]
+    log_shares = functional.log_softmax(logits, -1)
     chosen = log_shares.gather(-1, imagined.actions[..., None])[..., 0]
     entropies = -(log_shares.exp() * log_shares).sum(-1)
-    weights = imagined.mask / imagined.mask.sum()
+    weights = imagined.mask / per_rank(imagined.mask.sum())
     parts = {
         "policy": -(weights * chosen * (returns - values.detach())).sum(),
         "value": (weights * (values - returns).square()).sum(),

@@ -202,4 +202,4 @@ class IRIS:
 
     def close(self) -> None:
         """See `agents.base.Driver`."""
-        self.trainer.collector.fleet.close()
+        self.trainer.close()

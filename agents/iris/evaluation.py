@@ -16,7 +16,7 @@ from torch.nn import functional
 
 from agents.iris.tokenizer.codebook import perplexity
 from agents.iris.tokenizer.interface import Tokenizer
-from agents.iris.world_models.interface import NO_TARGET, Segments, WorldModel, targets
+from agents.iris.world_models.interface import NO_TARGET, Dynamics, Segments, WorldModel, targets
 
 #: Greatest error of a cell of a picture that is reconstructed exactly.
 TOLERANCE = 0.25
@@ -127,7 +127,7 @@ class Rollouts(NamedTuple):
 
 @torch.no_grad()
 def rolled_out(
-    model: WorldModel,
+    model: Dynamics,
     tokenizer: Tokenizer,
     starts: Tensor,
     actions: Tensor,

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from agents.iris.tokenizer.interface import Tokenizer
-from agents.iris.world_models.interface import WorldModel, draw
+from agents.iris.world_models.interface import Dynamics, draw
 
 if TYPE_CHECKING:
     from agents.iris.actor_critic import ActorCritic, State
@@ -53,7 +53,7 @@ class Trajectories(NamedTuple):
 @torch.no_grad()
 def imagine(
     actor_critic: ActorCritic,
-    world_model: WorldModel,
+    world_model: Dynamics,
     tokenizer: Tokenizer,
     starts: Starts,
     horizon: int,
@@ -89,7 +89,7 @@ def imagine(
 
 def _imagine(
     actor_critic: ActorCritic,
-    world_model: WorldModel,
+    world_model: Dynamics,
     tokenizer: Tokenizer,
     starts: Starts,
     horizon: int,

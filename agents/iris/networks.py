@@ -20,7 +20,7 @@ from agents.iris.tokenizer.building import FILE as TOKENIZER
 from agents.iris.tokenizer.building import build_tokenizer, save_tokenizer
 from agents.iris.tokenizer.interface import Tokenizer
 from agents.iris.world_models.building import build_world_model
-from agents.iris.world_models.interface import WorldModel
+from agents.iris.world_models.interface import Dynamics
 
 if TYPE_CHECKING:
     from agents.base import EnvironmentMaker
@@ -32,7 +32,7 @@ class Networks(NamedTuple):
     """What was learned, in evaluation mode."""
 
     tokenizer: Tokenizer
-    world_model: WorldModel
+    world_model: Dynamics
     actor_critic: ActorCritic
 
     @property

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from agents.base import Diverged
+from agents.parallel.sharing import average
 
 
 def adam(module: nn.Module, learning_rate: float) -> torch.optim.Optimizer:
@@ -34,14 +35,16 @@ def trainable(module: nn.Module) -> list[nn.Parameter]:
 
 def update(
     optimizer: torch.optim.Optimizer,
-    batches: Iterable[Callable[[], tuple[Tensor, dict[str, Tensor]]]],
+    losses: Iterable[tuple[Tensor, dict[str, Tensor]]],
     count: int,
     longest: float | None,
     name: str,
 ) -> dict[str, Tensor]:
-    """One step along the mean gradient of `count` batches; returns the parts of their losses.
+    """One step along the mean gradient of `count` batches' losses; returns their parts. Where ranks
+    share the batches, both are means over the ranks.
 
     Args:
+        losses: each is computed when the one before has had its way back.
         longest: norm that the gradient is cut to.
         name: of what learns, for the message.
 
@@ -50,12 +53,12 @@ def update(
     """
     optimizer.zero_grad()
     total: dict[str, Tensor] = {}
-    for batch in batches:
-        loss, parts = batch()
+    for loss, parts in losses:
         (loss / count).backward()  # type: ignore[no-untyped-call]
         for part, value in parts.items():
             total[part] = total.get(part, 0) + value / count
     parameters = [p for group in optimizer.param_groups for p in group["params"]]
+    average([p.grad for p in parameters if p.grad is not None] + list(total.values()))
     norm = nn.utils.clip_grad_norm_(parameters, torch.inf if longest is None else longest)
     if not torch.isfinite(norm):
         raise Diverged(f"the gradient of the {name}")

@@ -13,6 +13,9 @@ from agents.base import Rule
 from agents.iris.actor_critic_settings import ActorCriticSettings
 from agents.iris.tokenizer_settings import Count, NotNegative, Share, Whole
 
+#: See `agents.iris.precision`, which imports torch.
+Precision = Literal["float32", "bfloat16"]
+
 
 class IrisSettings(ActorCriticSettings, frozen=True, kw_only=True):
     """IRIS: an actor-critic in the imagination of a token world model (Micheli et al. 2023)."""
@@ -59,12 +62,36 @@ class IrisSettings(ActorCriticSettings, frozen=True, kw_only=True):
     ] = 1.0
 
     imagination_precision: Annotated[
-        Literal["float32", "bfloat16"],
+        Precision,
         Meta(
             description="that networks imagine in; bfloat16 is many times as fast at published "
-            "sizes where the processor multiplies in it; learning stays in float32"
+            "sizes where the processor multiplies in it"
         ),
     ] = "float32"
+
+    # -- how updates are computed
+    num_trainers: Annotated[
+        Count,
+        Meta(
+            description="processes that learn together, a GPU each with --device cuda, in turn; "
+            "each has a share of every batch"
+        ),
+    ] = 1
+    training_precision: Annotated[
+        Precision,
+        Meta(
+            description="that networks learn in; bfloat16: their matrix products and convolutions "
+            "alone, while weights, losses and optimizers stay in float32"
+        ),
+    ] = "float32"
+    compile: Annotated[
+        bool,
+        Meta(
+            description="encoder, decoder, the transformer over segments and the actor-critic's "
+            "layers before its LSTM are compiled by torch.compile, for minutes; meant for GPUs, "
+            "slower on a CPU"
+        ),
+    ] = False
 
     # -- what is kept in the folder of the run
     num_episodes_to_save: Annotated[
@@ -91,6 +118,14 @@ class IrisSettings(ActorCriticSettings, frozen=True, kw_only=True):
 
     RULES: ClassVar[tuple[Rule, ...]] = (
         *ActorCriticSettings.RULES,
+        *(
+            Rule(
+                (f"{part}_batch_size", "num_trainers"),
+                lambda num_trainers, **size: next(iter(size.values())) % num_trainers == 0,
+                f"{part}_batch_size a multiple of num_trainers",
+            )
+            for part in ("tokenizer", "world_model", "actor_critic")
+        ),
         Rule(
             ("sampling_weights",),
             lambda sampling_weights: sampling_weights is None or sum(sampling_weights) > 0,

@@ -7,11 +7,8 @@ round of environments or one update each; between any two it can be saved, and g
 
 from __future__ import annotations
 
-import copy
 import warnings
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
-from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import gymnasium
@@ -19,24 +16,21 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from agents.base import AgentRefused, Episode
-from agents.first_weights import drawn_from
-from agents.iris.actor_critic import ActorCritic, actor_critic_loss
+from agents.base import AgentRefused, Episode, WorkerLost
 from agents.iris.collecting import Collector, Manner, Player
 from agents.iris.episodes import Episodes, Keeper, Rows
-from agents.iris.imagination import Starts, Trajectories, imagine
-from agents.iris.optimizing import adam, adamw, trainable, update
+from agents.iris.imagination import Starts, Trajectories
+from agents.iris.learning import Batch, Learner, Observed, Part
 from agents.iris.settings import IrisSettings
-from agents.iris.tokenizer.building import build_tokenizer
 from agents.iris.tokenizer.codebook import perplexity
 from agents.iris.tokenizer.vqvae import VQVAE
-from agents.iris.world_models.building import build_world_model
-from agents.iris.world_models.interface import Segments
+from agents.iris.trainers import Needed, Trainers, devices_of
+from agents.iris.world_models.interface import Segments, WorldModel
 
 if TYPE_CHECKING:
     from agents.base import EnvironmentMaker
 
-Phase = Literal["collect", "tokenizer", "world_model", "actor_critic"]
+Phase = Literal["collect"] | Part
 PHASES: tuple[Phase, ...] = ("collect", "tokenizer", "world_model", "actor_critic")
 
 
@@ -83,24 +77,27 @@ class Trainer:
         if not isinstance(action_space, gymnasium.spaces.Discrete) or action_space.start != 0:
             raise AgentRefused(f"IRIS needs discrete actions from 0 on, not {action_space}")
         self.settings, self.total_timesteps = settings, total_timesteps
-        self.device = torch.device(device)
+        self.device = torch.device(devices_of(settings, device)[0])
         self._rng = rng
-        self._generator = torch.Generator(device).manual_seed(int(rng.integers(2**62)))
+        self._generator = torch.Generator(self.device).manual_seed(int(rng.integers(2**62)))
         self._acting = torch.Generator().manual_seed(int(rng.integers(2**62)))
         initial = torch.Generator().manual_seed(int(rng.integers(2**62)))
-        actions = int(action_space.n)
-        self.tokenizer = build_tokenizer(settings, observation_space, initial).to(self.device)
-        self.world_model = build_world_model(
-            settings, self.tokenizer, actions, initial, make_environment
-        ).to(self.device)
-        shape = self.tokenizer.frames.shape
-        self.actor_critic = ActorCritic(settings, shape, actions, initial).to(self.device)
-        self.target: ActorCritic = self.actor_critic
-        if settings.actor_critic_target_rate is not None:
-            self.target = copy.deepcopy(self.actor_critic).requires_grad_(False)
-        for module in self.modules().values():
-            module.eval()
-        self._optimizers = self._make_optimizers()
+        self.learner = Learner(
+            settings,
+            observation_space,
+            int(action_space.n),
+            make_environment,
+            initial,
+            self.device,
+        )
+        self._trainers: Trainers | None = None
+        if settings.num_trainers > 1:
+            needed = Needed(
+                settings, observation_space, int(action_space.n), make_environment, device
+            )
+            self._trainers = Trainers(self.learner, needed)
+        self.tokenizer, self.world_model = self.learner.tokenizer, self.learner.world_model
+        self.actor_critic, self.target = self.learner.actor_critic, self.learner.target
         self.episodes = Episodes(
             settings.dataset_capacity,
             settings.sampling_weights,
@@ -149,6 +146,7 @@ class Trainer:
 
         Raises:
             Diverged: a loss or a reward stopped being finite.
+            WorkerLost: another trainer has ended; all is as it was before the update.
         """
         epoch, phase, done = self.position
         if phase == "collect":
@@ -195,7 +193,7 @@ class Trainer:
                 return 0
         else:
             begins, ends = settings.world_model_start_epoch, settings.world_model_stop_epoch
-            if not self.world_model.learns:
+            if not isinstance(self.world_model, WorldModel):
                 return 0
         if epoch < begins or (ends is not None and epoch >= ends):
             return 0
@@ -203,38 +201,33 @@ class Trainer:
 
     # -- updates
 
-    def _update(self, phase: Phase) -> None:
-        if phase == "tokenizer":
-            batch, module = self._tokenizer_loss, self.tokenizer
+    def _update(self, part: Part) -> None:
+        if self._trainers is None:
+            self._update_by(self.learner, part)
+            return
+        states = self._rng.bit_generator.state, self._generator.get_state(), self._version
+        try:
+            self._update_by(self._trainers, part)
+        except WorkerLost:  # as if it had not begun
+            self._rng.bit_generator.state, generator, self._version = states
+            self._generator.set_state(generator)
+            raise
+
+    def _update_by(self, learner: Learner | Trainers, part: Part) -> None:
+        if part == "tokenizer":
             self._version += 1
-        elif phase == "world_model":
-            batch, module = self._world_model_loss, self.world_model  # type: ignore[assignment]
-        else:
-            batch, module = self._actor_critic_loss, self.actor_critic  # type: ignore[assignment]
-        settings = self.settings
-        count = int(getattr(settings, f"{phase}_grad_acc_steps"))
-        longest = getattr(settings, f"{phase}_max_grad_norm")
-        optimizer = self._optimizers.get(phase)
-        if optimizer is None:  # bins learn without gradients
-            parts = batch()[1]
-        else:
-            module.train()
-            name = phase.replace("_", " ")
-            with self._dropout(phase):
-                parts = update(optimizer, [batch] * count, count, longest, name)
-            module.eval()
-        if phase == "actor_critic":
-            self._follow()
-        self.losses |= {f"{phase}/{name}": value for name, value in parts.items()}
+        count = int(getattr(self.settings, f"{part}_grad_acc_steps"))
+        draws: dict[Part, Callable[[], Batch]] = {
+            "tokenizer": self.observed,
+            "world_model": self.drawn_segments,
+            "actor_critic": self.starts,
+        }
+        batches = (draws[part]() for _ in range(count))
+        parts = learner.update(part, batches, self._generator)
+        self.losses |= {f"{part}/{name}": value for name, value in parts.items()}
 
-    def _dropout(self, phase: Phase) -> AbstractContextManager[None]:
-        """What torch's layers drop comes from this trainer's generator, not from its own."""
-        if phase != "world_model" or not self.settings.world_model_dropout:
-            return nullcontext()
-        seed = torch.randint(2**62, (), generator=self._generator, device=self.device)
-        return drawn_from(int(seed))
-
-    def _tokenizer_loss(self) -> tuple[Tensor, dict[str, Tensor]]:
+    def observed(self) -> Observed:
+        """A batch of frames of `episodes`."""
         settings, episodes = self.settings, self.episodes
         rows = episodes.draw_frames(self._rng, settings.tokenizer_batch_size)
         observed = torch.as_tensor(episodes.frames(rows), device=self.device)
@@ -246,21 +239,15 @@ class Trainer:
                 settings.tokenizer_ignore_last_of_incomplete,
             )
             returns = torch.as_tensor(told, device=self.device)
-        return self.tokenizer.loss(observed, self._generator, returns)
+        return Observed(observed, returns)
 
-    def _world_model_loss(self) -> tuple[Tensor, dict[str, Tensor]]:
+    def drawn_segments(self) -> Segments:
+        """A batch of segments of `episodes`."""
         settings = self.settings
         span = self.episodes.draw_segments(
             self._rng, settings.world_model_batch_size, settings.sequence_length
         )
-        return self.world_model.loss(self.segments(span.rows, span.mask))
-
-    def _actor_critic_loss(self) -> tuple[Tensor, dict[str, Tensor]]:
-        # imagined by the networks as they are in use
-        self.actor_critic.eval()
-        imagined = self.imagine(self.settings.actor_critic_batch_size)
-        self.actor_critic.train()
-        return actor_critic_loss(self.actor_critic, self.target, imagined, self.settings)
+        return self.segments(span.rows, span.mask)
 
     def segments(self, rows: Rows, mask: np.ndarray[Any, Any]) -> Segments:
         """Of rows [B, L] of `episodes`, as tokens of the present tokenizer."""
@@ -277,38 +264,21 @@ class Trainer:
             torch.as_tensor(mask, device=self.device),
         )
 
-    def imagine(self, batch: int) -> Trajectories:
-        """Trajectories that begin at frames of `episodes`, a batch of them."""
+    def starts(self, batch: int | None = None) -> Starts:
+        """Frames of `episodes` that trajectories begin at; None: as many as an update has."""
         settings, episodes = self.settings, self.episodes
-        span = episodes.draw_starts(self._rng, batch, settings.actor_critic_burn_in + 1)
+        count = settings.actor_critic_batch_size if batch is None else batch
+        span = episodes.draw_starts(self._rng, count, settings.actor_critic_burn_in + 1)
         snapshots = episodes.snapshots(span.rows[:, -1]) if episodes.keeps_snapshots else None
-        starts = Starts(
+        return Starts(
             episodes.tokens(span.rows, self.tokenizer, self._version, self.device),
             torch.as_tensor(span.mask, device=self.device),
             snapshots,
         )
-        return imagine(
-            self.actor_critic,
-            self.world_model,
-            self.tokenizer,
-            starts,
-            settings.actor_critic_imagine_horizon,
-            self._generator,
-            target=self.target,
-            temperature=settings.imagination_temperature,
-            mask_ends=settings.actor_critic_mask_ends,
-            precision=settings.imagination_precision,
-        )
 
-    @torch.no_grad()
-    def _follow(self) -> None:
-        """The slow copy takes over its share."""
-        rate = self.settings.actor_critic_target_rate
-        if rate is None:
-            return
-        pairs = zip(self.target.parameters(), self.actor_critic.parameters(), strict=True)
-        for slow, fast in pairs:
-            slow.lerp_(fast, rate)
+    def imagine(self, batch: int) -> Trajectories:
+        """Trajectories that begin at frames of `episodes`, a batch of them."""
+        return self.learner.imagine(self.starts(batch), self._generator)
 
     def _alarm(self) -> None:
         """Says that few codes are in use."""
@@ -326,41 +296,15 @@ class Trainer:
     # -- leaving and coming back
 
     def modules(self) -> dict[str, nn.Module]:
-        """The networks by name: tokenizer, world_model, actor_critic, and its target if any."""
-        modules: dict[str, nn.Module] = {
-            "tokenizer": self.tokenizer,
-            "world_model": self.world_model,
-            "actor_critic": self.actor_critic,
-        }
-        return modules if self.target is self.actor_critic else modules | {"target": self.target}
-
-    def _make_optimizers(self) -> dict[str, torch.optim.Optimizer]:
-        settings = self.settings
-        makers = {
-            "tokenizer": partial(adam, self.tokenizer, settings.tokenizer_learning_rate),
-            "world_model": partial(
-                adamw,
-                self.world_model,
-                settings.world_model_learning_rate,
-                settings.world_model_weight_decay,
-            ),
-            "actor_critic": partial(adam, self.actor_critic, settings.actor_critic_learning_rate),
-        }
-        learn = {name for name, module in self.modules().items() if trainable(module)}
-        return {name: maker() for name, maker in makers.items() if name in learn}
+        """See `Learner.modules`."""
+        return self.learner.modules()
 
     def state_dict(self) -> dict[str, Any]:
         """Everything that the future depends on."""
         return {
             "position": tuple(self.position),
             "version": self._version,
-            "modules": {
-                name: copy.deepcopy(module.state_dict()) for name, module in self.modules().items()
-            },
-            "optimizers": {
-                name: copy.deepcopy(optimizer.state_dict())
-                for name, optimizer in self._optimizers.items()
-            },
+            **self.learner.state_dict(),
             "episodes": self.episodes.state_dict(),
             "fleet": self.collector.fleet.state_dict(),
             "player": self.player.state_dict(),
@@ -373,10 +317,9 @@ class Trainer:
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Continues exactly where `state_dict` was taken."""
         self.position, self._version = Position(*state["position"]), state["version"]
-        for name, module in self.modules().items():
-            module.load_state_dict(state["modules"][name])
-        for name, optimizer in self._optimizers.items():
-            optimizer.load_state_dict(copy.deepcopy(state["optimizers"][name]))
+        if self._trainers is not None:
+            self._trainers.close()  # they begin with what the first one has
+        self.learner.load_state_dict(state)
         self.episodes.load_state_dict(state["episodes"])
         self.collector.fleet.load_state_dict(state["fleet"])
         self.player.load_state_dict(state["player"])
@@ -384,3 +327,9 @@ class Trainer:
         self._generator.set_state(state["generator"])
         self._acting.set_state(state["acting"])
         self.losses = {name: torch.tensor(value) for name, value in state["losses"].items()}
+
+    def close(self) -> None:
+        """Ends other trainers, and closes the environments."""
+        if self._trainers is not None:
+            self._trainers.close()
+        self.collector.fleet.close()

@@ -15,7 +15,7 @@ from agents.iris.collecting import Manner
 from agents.iris.episode_files import read_episode
 from agents.iris.networks import Networks
 from agents.iris.run_folder import as_pictures
-from agents.iris.world_models.interface import draw
+from agents.iris.world_models.interface import WorldModel, draw
 from agents.player.world import Moment, Panel, Picture
 from envs.state import save_state
 from envs.wrappers import Problem
@@ -98,7 +98,7 @@ class InEnvironment:
     def _told(self) -> str:
         """What the world model says of the step that is taken."""
         model = self._networks.world_model
-        if not model.learns:
+        if not isinstance(model, WorldModel):
             return ""
         logits = model.logits(torch.stack([*self._tokens], 1), torch.tensor([[*self._actions]]))
         minus, _, plus = logits.rewards[0, -1].softmax(-1).tolist()

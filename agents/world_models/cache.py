@@ -1,8 +1,9 @@
 """Results of stages, made once for all runs that need the same.
 
-A result is a folder whose name ends in the hash of what it depends on: settings of its stage, the
-results that it is made from, random numbers. It is made under a hidden name and then renamed, by
-one process at a time; what that one leaves when it is stopped or killed, the next goes on from.
+A result is a folder whose name ends in the hash of what it depends on: settings and version of its
+stage, the results that it is made from, random numbers. It is made under a hidden name and then
+renamed, by one process at a time; what that one leaves when it is stopped or killed, the next goes
+on from.
 """
 
 from __future__ import annotations
@@ -25,6 +26,9 @@ from agents.encoders.training import TrainingStopped
 from agents.rollouts.files import Temporary
 
 FORMAT = 1
+#: Of what each stage computes: to be raised with every change of the program after which the same
+#: settings lead to other results. Stages that are made from its results follow by themselves.
+VERSIONS = {"rollouts": 1, "encoder": 1, "latents": 1, "sequence": 1}
 FILE = "stage.json"
 _CLOCK = "clock.json"
 _LOOK_UP = 0.2
@@ -70,7 +74,8 @@ class Cache:
         Args:
             depends: all that it depends on, of JSON.
         """
-        name = f"{stage}-{digest({'format': FORMAT, 'stage': stage, **depends})}"
+        kind = {"format": FORMAT, "stage": stage, "version": VERSIONS.get(stage, 1)}
+        name = f"{stage}-{digest({**kind, **depends})}"
         path = self._files.shared / name
         waits = False
         while True:

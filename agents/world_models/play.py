@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from agents.player.command import FILE, Showing, help_of, show, showing_options, shown_in
 from experiment import processor
 from experiment.looking import look_at, refusals
 
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from agents.world_models.controller_stage import Models
 
 processor.settle()
-os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")
 
 HELP = """Watch what a run has learned, or play in what its sequence model makes up.
 
@@ -27,50 +26,21 @@ gives you the keys. --in recordings looks through files that were recorded befor
 
 The run is a results folder (--run) with the index that is trained, also before it is over, as soon
 as its sequence model is there; or what it learned, --weights (main.py --record learned_params).
-
-\b
-Keys:
-  ,              begin or end a recording           .        pause
-  e              one step                           Enter    a new episode
-  m              a person acts, or the agent        h        this line
-  - =            slower, faster                     Esc      leave
-  0 1 2 arrows   actions of a person
-  arrows, PgUp, PgDn   in recordings: step, ten steps; up and down: another one
-
-With --headless there is no window: it plays one episode and writes it.
-
-\b
-Exit codes: 0 done, 2 the input cannot be used.
 """
-_FILE = click.Path(path_type=Path, dir_okay=False)
 
 
-@click.command(help=HELP, context_settings={"max_content_width": 100})
-@click.argument("recordings", nargs=-1, type=_FILE)
-@click.option("--env-json", type=_FILE, help="Environment file.")
-@click.option("--agent-json", type=_FILE, help="Agent file of WorldModel.")
+@click.command(help=help_of(HELP, "recordings"), context_settings={"max_content_width": 100})
+@click.argument("recordings", nargs=-1, type=FILE)
+@click.option("--env-json", type=FILE, help="Environment file.")
+@click.option("--agent-json", type=FILE, help="Agent file of WorldModel.")
 @click.option("--index", type=click.IntRange(min=0), default=0, help="Of the run.")
 @click.option(
     "--run", "folder", type=click.Path(path_type=Path, file_okay=False), help="Results folder."
 )
-@click.option("--weights", type=_FILE, help="What a run has learned, as .npz.")
-@click.option(
-    "--in",
-    "where",
-    type=click.Choice(["environment", "dream", "recordings"]),
-    default="environment",
-    show_default=True,
-    help="What is shown.",
-)
-@click.option("--person", is_flag=True, help="Keys act.")
+@click.option("--weights", type=FILE, help="What a run has learned, as .npz.")
+@shown_in("environment", "dream", "recordings")
 @click.option("--temperature", type=click.FloatRange(min=0), help="Of the dream.")
-@click.option("--seed", type=click.IntRange(min=0), default=0, help="Of the first episode.")
-@click.option("--steps", type=click.IntRange(min=1), help="Leave after so many.")
-@click.option("--video", type=_FILE, help="Record to this .mp4 or .gif from the beginning on.")
-@click.option("--npz", type=_FILE, help="Record arrays and pictures, too.")
-@click.option("--headless", is_flag=True, help="Without a window.")
-@click.option("--rate", type=click.FloatRange(min=0.1), default=15.0, show_default=True)
-@click.option("--side", type=click.IntRange(min=32), default=256, help="Height of pictures.")
+@showing_options
 def main(
     recordings: tuple[Path, ...],
     env_json: Path | None,
@@ -79,51 +49,21 @@ def main(
     folder: Path | None,
     weights: Path | None,
     where: str,
-    person: bool,
     temperature: float | None,
-    seed: int,
-    steps: int | None,
-    video: Path | None,
-    npz: Path | None,
-    headless: bool,
-    rate: float,
-    side: int,
+    **options: Any,
 ) -> None:
-    with refusals(env_json or Path("environment file")):
-        if headless:
-            os.environ.setdefault("SDL_VIDEODRIVER", "dummy")
-            os.environ.setdefault("SDL_AUDIODRIVER", "dummy")
-        world: World
-        if where == "recordings":
-            world = _recorded(recordings)
-        else:
-            if env_json is None or agent_json is None:
-                raise click.UsageError(f"--in {where} needs --env-json and --agent-json.")
-            opened = _Opened(env_json, agent_json, index, folder, weights)
-            world = opened.world(where, person, temperature, seed)
-        from agents.player.player import Player
-        from agents.player.window import NoScreen, Screen, Window
+    showing = Showing(**options)
 
-        try:
-            screen: Screen = NoScreen() if headless else Window(f"World model: {where}")
-            player = Player(
-                world,
-                screen,
-                human=person or not world.has_agent,
-                rate=rate,
-                side=side,
-                video=video,
-                arrays=npz,
-                alone=headless,
-                most=steps,
-                say=click.echo,
-            )
-            player.play()
-            moment = player.moment
-            end = "over" if moment.over else "left"
-            click.echo(f"steps: {moment.steps}, return: {moment.total:g} ({end})")
-        finally:
-            world.close()
+    def world() -> World:
+        if where == "recordings":
+            return _recorded(recordings)
+        if env_json is None or agent_json is None:
+            raise click.UsageError(f"--in {where} needs --env-json and --agent-json.")
+        opened = _Opened(env_json, agent_json, index, folder, weights)
+        return opened.world(where, showing.person, temperature, showing.seed)
+
+    with refusals(env_json or Path("environment file")):
+        show(world, f"World model: {where}", showing)
 
 
 def _recorded(paths: tuple[Path, ...]) -> World:

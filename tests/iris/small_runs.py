@@ -47,6 +47,8 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "transformer": ({"actor_critic_target_rate": [0.1]}, {}),
     "few episodes": ({"dataset_capacity": [45], "world_model": ["dummy"]}, {}),
     "ncp_single_step": ({"world_model": ["ncp_single_step"], "world_model_embed_dim": [2]}, {}),
+    "ncp_multi_step": ({"world_model": ["ncp_multi_step"], "world_model_embed_dim": [4]}, {}),
+    "gpt2": ({"world_model": ["gpt2"]}, {}),
     "vectors": ({}, {"env_name": "CartPole-v1"}),
 }
 FIELDS: dict[str, Any] = {

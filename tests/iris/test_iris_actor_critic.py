@@ -144,7 +144,8 @@ def test_no_gradient_of_the_actor_critic_reaches_the_model_or_the_tokenizer() ->
 
 def test_no_gradient_of_the_world_model_reaches_the_tokenizer() -> None:
     trainer = collected()
-    trainer._world_model_loss()[0].backward()  # type: ignore[no-untyped-call]
+    loss, _ = trainer.learner.world_model_loss(trainer.drawn_segments(), torch.Generator())
+    loss.backward()  # type: ignore[no-untyped-call]
     assert gradients(trainer.world_model)
     assert gradients(trainer.tokenizer) == []
 

@@ -66,6 +66,16 @@ def test_left_anywhere_it_ends_the_same(case: str, tmp_path: Path) -> None:
     assert left == whole
 
 
+def test_with_blocks_of_a_file_of_gpt2_it_ends_the_same(tmp_path: Path) -> None:
+    transformers = pytest.importorskip("transformers")
+    config = transformers.GPT2Config(n_embd=8, n_head=2, n_layer=2, n_positions=8)
+    transformers.GPT2Model(config).save_pretrained(tmp_path / "gpt2")
+    parameters = {"gpt2_path": [str(tmp_path / "gpt2")], "world_model_frozen": [[0]]}
+    experiment = short("gpt2", parameters)
+    whole = train(experiment, 0, [], LEARNED, tmp_path / "whole")
+    assert train(experiment, 0, [47], LEARNED, tmp_path / "left") == whole
+
+
 def test_left_between_any_two_units_it_goes_on_to_the_same_bits(tmp_path: Path) -> None:
     experiment = short("transformer", total_timesteps=36, eval_episodes=0)
     whole = driver_of(experiment, tmp_path / "whole")

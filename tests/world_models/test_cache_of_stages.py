@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from agents.encoders.training import TrainingStopped
-from agents.world_models.cache import Cache, FileCheckpoint
+from agents.world_models.cache import VERSIONS, Cache, FileCheckpoint
 from experiment.run_files import RunFiles
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -47,6 +47,16 @@ def test_what_depends_on_the_same_is_made_once(tmp_path: Path) -> None:
     assert (again.path / "content").read_text() == "x"
     assert again.facts == {"text": "x"}
     assert one.found(first.key) == again
+
+
+def test_a_stage_of_another_version_is_made_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[str] = []
+    for version in (1, 1, 2):
+        monkeypatch.setitem(VERSIONS, "latents", version)
+        cache(tmp_path).result("latents", {"a": 1}, writes(str(version), made), never)
+    assert made == ["1", "2"]
 
 
 def test_what_was_left_half_made_is_gone_on_with_and_never_taken_for_a_result(

@@ -8,6 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from agents.parallel.sharing import gathered
+
 #: Share of a code's usage that an update leaves.
 USAGE_DECAY = 0.99
 
@@ -94,7 +96,9 @@ class Codebook(nn.Module):
 
         To be called once for each batch, after its loss.
         """
-        tokens, latents = quantized.tokens, quantized.latents
+        tokens, latents = gathered(quantized.tokens), quantized.latents
+        if self.cosine or self.revive_after:
+            latents = gathered(latents)
         counts = torch.bincount(tokens, minlength=len(self.codes)).to(latents.dtype)
         self.usage.lerp_(counts / len(tokens), 1 - USAGE_DECAY)
         self.idle.add_(1).masked_fill_(counts > 0, 0)

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from agents.iris.frames import Frames
 from agents.iris.tokenizer.interface import Tokenizer
+from agents.parallel.sharing import gathered
 
 
 class Discretising(Tokenizer):
@@ -43,6 +44,7 @@ class Discretising(Tokenizer):
         self, observed: Tensor, generator: torch.Generator, returns: Tensor | None = None
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """Zero: there are no gradients. The bins are widened to what is observed."""
+        observed = gathered(observed)
         vectors = self.frames.prepare(observed)
         self.low.copy_(torch.where(self.bounded, self.low, self.low.minimum(vectors.amin(0))))
         self.high.copy_(torch.where(self.bounded, self.high, self.high.maximum(vectors.amax(0))))

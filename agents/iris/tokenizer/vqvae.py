@@ -10,6 +10,7 @@ from torch.nn import functional
 
 from agents.base import AgentRefused
 from agents.iris.frames import Frames
+from agents.iris.precision import computed_in
 from agents.iris.tokenizer.codebook import Codebook, perplexity
 from agents.iris.tokenizer.interface import Tokenizer
 from agents.iris.tokenizer.losses import focal_frequency_loss, ssim_loss, worst_pixel
@@ -24,6 +25,7 @@ from agents.iris.tokenizer.networks import (
 )
 from agents.iris.tokenizer.perceptual import Perceptual
 from agents.iris.tokenizer_settings import TokenizerSettings
+from agents.parallel.sharing import per_rank
 
 
 class VQVAE(Tokenizer):
@@ -106,8 +108,11 @@ class VQVAE(Tokenizer):
         self, observed: Tensor, generator: torch.Generator, returns: Tensor | None = None
     ) -> tuple[Tensor, dict[str, Tensor]]:
         settings, pictures = self.settings, self.frames.prepare(observed)
-        quantized = self.codebook(self.latents(pictures))
-        reconstructed = self.pictures(quantized.codes)
+        exact = computed_in("float32", pictures.device)  # whatever networks are computed in
+        latents = self.latents(pictures).float()
+        with exact:
+            quantized = self.codebook(latents)
+        reconstructed = self.pictures(quantized.codes).float()
         error = reconstructed - pictures
         weighted: dict[str, tuple[float, Callable[[], Tensor]]] = {
             "l1": (settings.tokenizer_l1_weight, lambda: error.abs().mean()),
@@ -130,7 +135,8 @@ class VQVAE(Tokenizer):
                 lambda: quantized.commitment_loss,
             ),
         }
-        parts = {name: of() for name, (weight, of) in weighted.items() if weight}
+        with exact:
+            parts = {name: of() for name, (weight, of) in weighted.items() if weight}
         total = quantized.codebook_loss
         for name, part in parts.items():
             total = total + weighted[name][0] * part
@@ -144,7 +150,8 @@ class VQVAE(Tokenizer):
     def _critic_loss(self, codes: Tensor, returns: Tensor) -> Tensor:
         """Mean squared error over the frames whose return [B] is known."""
         assert self.critic is not None
-        told = self.critic(codes.view(len(returns), -1)).squeeze(-1)  # [B], as returns are
+        # [B], as returns are
+        told = self.critic(codes.view(len(returns), -1)).squeeze(-1).float()
         known = torch.isfinite(returns)
         errors = torch.where(known, told - returns.nan_to_num(), 0.0)
-        return errors.square().sum() / known.sum().clamp(min=1)
+        return errors.square().sum() / per_rank(known.sum())

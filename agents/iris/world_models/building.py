@@ -8,7 +8,7 @@ import torch
 
 from agents.iris.tokenizer.interface import Tokenizer
 from agents.iris.world_model_settings import WorldModelSettings
-from agents.iris.world_models.interface import Sizes, WorldModel
+from agents.iris.world_models.interface import Dynamics, Sizes
 
 if TYPE_CHECKING:
     from agents.base import EnvironmentMaker
@@ -20,7 +20,7 @@ def build_world_model(
     actions: int,
     generator: torch.Generator,
     make_environment: EnvironmentMaker,
-) -> WorldModel:
+) -> Dynamics:
     """
     Args:
         actions: how many there are.

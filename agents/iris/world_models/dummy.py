@@ -15,7 +15,7 @@ from torch import Tensor
 
 from agents.base import AgentRefused
 from agents.iris.tokenizer.interface import Tokenizer
-from agents.iris.world_models.interface import Imagined, Logits, WorldModel
+from agents.iris.world_models.interface import Dynamics, Imagined
 from envs.state import restore_state, resumes_mid_episode
 from envs.wrappers import Problem, Rules
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from agents.base import EnvironmentMaker
 
 
-class Dummy(WorldModel):
+class Dummy(Dynamics):
     """
     Args:
         tokenizer: makes tokens of what environments show; it is no part of this model.
@@ -33,7 +33,6 @@ class Dummy(WorldModel):
         AgentRefused: in `reset`: the environment cannot be put back.
     """
 
-    learns: ClassVar = False
     starts_from_snapshots: ClassVar = True
 
     def __init__(self, tokenizer: Tokenizer, make_environment: EnvironmentMaker) -> None:
@@ -41,9 +40,6 @@ class Dummy(WorldModel):
         self._encode = tokenizer.encode
         self._make, self._problems = make_environment, list[Problem]()
         self._tokens, self._ended = torch.empty(0), np.zeros(0, bool)
-
-    def logits(self, tokens: Tensor, actions: Tensor) -> Logits:
-        raise NotImplementedError("the environment has no logits")
 
     def reset(self, tokens: Tensor, snapshots: list[Any] | None = None) -> None:
         assert snapshots is not None  # `starts_from_snapshots`

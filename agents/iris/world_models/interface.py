@@ -9,6 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from agents.parallel.sharing import per_rank
+
 #: Label of what is no target.
 NO_TARGET = -100
 
@@ -62,19 +64,14 @@ class Imagined(NamedTuple):
     ends: Tensor
 
 
-class WorldModel(nn.Module, ABC):
-    """
+class Dynamics(nn.Module, ABC):
+    """What imagined trajectories go on by: a world model, or the environment.
+
     Attributes:
-        learns: whether there is something to train.
         starts_from_snapshots: whether `reset` needs the environment's snapshots of its frames.
     """
 
-    learns: ClassVar[bool] = True
     starts_from_snapshots: ClassVar[bool] = False
-
-    @abstractmethod
-    def logits(self, tokens: Tensor, actions: Tensor) -> Logits:
-        """Of tokens [B, L, K] and actions [B, L], teacher forced."""
 
     @abstractmethod
     def reset(self, tokens: Tensor, snapshots: list[Any] | None = None) -> None:
@@ -88,8 +85,16 @@ class WorldModel(nn.Module, ABC):
         *,
         temperature: float = 1.0,
     ) -> Imagined:
-        """Takes actions [B]; tokens, rewards and ends are drawn from the logits over
+        """Takes actions [B]; what is drawn of tokens, rewards and ends is drawn at
         `temperature`."""
+
+
+class WorldModel(Dynamics):
+    """Dynamics that are learned, and draw from logits."""
+
+    @abstractmethod
+    def logits(self, tokens: Tensor, actions: Tensor) -> Logits:
+        """Of tokens [B, L, K] and actions [B, L], teacher forced."""
 
     def loss(self, segments: Segments) -> tuple[Tensor, dict[str, Tensor]]:
         """The sum of three cross-entropies, and each, detached scalars."""
@@ -118,9 +123,9 @@ def targets(segments: Segments) -> tuple[Tensor, Tensor, Tensor]:
 def _cross_entropy(logits: Tensor, classes: Tensor) -> Tensor:
     """A mean over the targets; 0 where there are none."""
     entropies = functional.cross_entropy(
-        logits.flatten(0, -2), classes.flatten(), ignore_index=NO_TARGET, reduction="sum"
+        logits.float().flatten(0, -2), classes.flatten(), ignore_index=NO_TARGET, reduction="sum"
     )
-    return entropies / (classes != NO_TARGET).sum().clamp(min=1)
+    return entropies / per_rank((classes != NO_TARGET).sum())
 
 
 def draw(logits: Tensor, temperature: float, generator: torch.Generator) -> Tensor:

@@ -11,22 +11,18 @@ that update.
 
 from __future__ import annotations
 
-import os
 import pickle
 import sys
-import time
 from collections.abc import Callable, Mapping
-from datetime import timedelta
 from multiprocessing.connection import Connection
 from typing import Any, NamedTuple
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import distributed, nn
+from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
-from agents.base import Diverged, WorkerLost
+from agents.base import Diverged
 from agents.muzero.interfaces import Learnt
 from agents.muzero.networks import Network
 from agents.muzero.observations import Observations
@@ -36,13 +32,11 @@ from agents.muzero.replay import Batch
 from agents.muzero.settings import MuZeroSettings
 from agents.muzero.torch_building import build_torch_learner
 from agents.muzero.torch_learner import TorchLearner
+from agents.parallel.ranks import disband, join, look_for_the_lost, meeting_place
 from agents.processes import Worker
 from agents.search.sampling import Sampling
 
 Floats = NDArray[np.float32]
-_HERE = "127.0.0.1"
-#: For which a trainer waits for the others.
-_PATIENCE = timedelta(minutes=10)
 
 
 class Share(NamedTuple):
@@ -124,21 +118,11 @@ class Trainers:
         Raises:
             WorkerLost: one that ends within so many seconds.
         """
-        deadline = time.monotonic() + seconds
-        while all(worker.alive for worker in self._workers):
-            if time.monotonic() >= deadline:
-                return
-            time.sleep(0.01)
-        time.sleep(0.1 if seconds > 0 else 0)
-        # the others end of this one's end
-        raise min(
-            (worker.lost() for worker in self._workers if not worker.alive),
-            key=lambda lost: lost.exit_code,
-        )
+        look_for_the_lost(self._workers, seconds)
 
     def _start(self, like: Share) -> None:
         count = self._settings.num_trainers
-        store = _store(0)
+        store = meeting_place(0)
         state = pickle.dumps(self._own.state_dict())
         for rank in range(1, count):
             mailbox = Mailbox(like)
@@ -179,12 +163,7 @@ class Trainers:
 
     def close(self) -> None:
         """Ends the others."""
-        for worker in self._workers:
-            worker.connection.close()
-        for worker in self._workers:
-            worker.close()
-        if self._workers and distributed.is_initialized():
-            distributed.destroy_process_group()
+        disband(self._workers)
         self._workers = []
 
 
@@ -205,7 +184,7 @@ def train(
     learner = build_torch_learner(settings, network, observations, own, drawn, sampling=sampling)
     learner.load_state_dict(pickle.loads(state))
     pipe.send(None)
-    store = _store(port)
+    store = meeting_place(port)
     _join(learner, settings, rank, device, store, None)
     while True:
         message = mailbox.open(pipe.recv())
@@ -229,48 +208,15 @@ def _join(
     look_for_the_lost: Callable[[float], None] | None,
 ) -> None:
     """Makes a learner one of several."""
-    own = torch.device(trainer_device(settings, device, rank))
-    backend = backend_of(settings, device)
-    if own.type == "cuda":
-        torch.cuda.set_device(own)
-    if backend == "nccl":
-        # torch would end this process, too, when another one has ended
-        os.environ["TORCH_NCCL_ASYNC_ERROR_HANDLING"] = "0"
-    distributed.init_process_group(
-        backend, store=store, rank=rank, world_size=settings.num_trainers, timeout=_PATIENCE
-    )
+    ranks = range(settings.num_trainers)
+    devices = [trainer_device(settings, device, one) for one in ranks]
+    settled = join(store, devices, rank, look_for_the_lost)
 
     def averaged(loss: nn.Module) -> nn.Module:
         # one graph for good; whatever in the network it does not reach stays as it is
         return DistributedDataParallel(loss, static_graph=True)
 
-    def settled() -> None:
-        if look_for_the_lost is None or backend != "nccl":
-            return
-        done = torch.cuda.Event()  # type: ignore[no-untyped-call]
-        done.record()
-        while not done.query():  # type: ignore[no-untyped-call]
-            try:  # NCCL waits for ever for those who have ended
-                look_for_the_lost(0.0)
-            except WorkerLost:
-                distributed.distributed_c10d._abort_process_group()
-                raise
-            time.sleep(1e-4)
-
     learner.distribute(averaged, settled)
-
-
-def _store(port: int) -> Any:
-    """Where trainers find each other: at a port of this machine; 0: a new one, of rank 0."""
-    tcp: Any = distributed.TCPStore  # type: ignore[attr-defined]
-    return tcp(_HERE, port, is_master=port == 0, wait_for_workers=False)
-
-
-def backend_of(settings: MuZeroSettings, device: str) -> str:
-    """NCCL where each trainer has a GPU of its own, else gloo."""
-    ranks = range(settings.num_trainers)
-    own = {trainer_device(settings, device, rank) for rank in ranks}
-    return "nccl" if device != "cpu" and len(own) == len(ranks) else "gloo"
 
 
 def _rows(batch: Any, part: slice) -> Any:

@@ -1,0 +1,1 @@
+"""Several processes that learn the same networks, each from a share of every batch."""
