@@ -89,7 +89,9 @@ class Trainer:
         self._acting = torch.Generator().manual_seed(int(rng.integers(2**62)))
         initial = torch.Generator().manual_seed(int(rng.integers(2**62)))
         actions = int(action_space.n)
-        self.tokenizer = build_tokenizer(settings, observation_space, initial).to(self.device)
+        self.tokenizer = build_tokenizer(settings, observation_space, actions, initial).to(
+            self.device
+        )
         self.world_model = build_world_model(
             settings, self.tokenizer, actions, initial, make_environment
         ).to(self.device)
@@ -236,7 +238,10 @@ class Trainer:
 
     def _tokenizer_loss(self) -> tuple[Tensor, dict[str, Tensor]]:
         settings, episodes = self.settings, self.episodes
-        rows = episodes.draw_frames(self._rng, settings.tokenizer_batch_size)
+        tokenizer = self.tokenizer
+        rows = episodes.draw_frames(
+            self._rng, settings.tokenizer_batch_size, followers=tokenizer.is_delta
+        )
         observed = torch.as_tensor(episodes.frames(rows), device=self.device)
         returns = None
         if settings.tokenizer_critic_loss_weight:
@@ -246,7 +251,8 @@ class Trainer:
                 settings.tokenizer_ignore_last_of_incomplete,
             )
             returns = torch.as_tensor(told, device=self.device)
-        return self.tokenizer.loss(observed, self._generator, returns)
+        before = episodes.before(rows, tokenizer, self.device)
+        return tokenizer.loss(observed, self._generator, returns, before)
 
     def _world_model_loss(self) -> tuple[Tensor, dict[str, Tensor]]:
         settings = self.settings
@@ -275,6 +281,7 @@ class Trainer:
             column("rewards"),
             column("ends"),
             torch.as_tensor(mask, device=self.device),
+            episodes.seen(rows, self.tokenizer, self.device),
         )
 
     def imagine(self, batch: int) -> Trajectories:
@@ -286,6 +293,7 @@ class Trainer:
             episodes.tokens(span.rows, self.tokenizer, self._version, self.device),
             torch.as_tensor(span.mask, device=self.device),
             snapshots,
+            episodes.seen(span.rows, self.tokenizer, self.device),
         )
         return imagine(
             self.actor_critic,

@@ -76,7 +76,8 @@ def figures(trainer: Trainer, seed: int = 1000) -> dict[str, Any]:
 
     rows = by_agent.draw_frames(rng, 500)
     observed = torch.as_tensor(by_agent.frames(rows))
-    exact = exactly_reconstructed(tokenizer, observed, PIXELS)
+    before = by_agent.before(rows, tokenizer, device)
+    exact = exactly_reconstructed(tokenizer, observed, PIXELS, before)
     found["frames reconstructed"] = float(exact.float().mean())
     found["perplexity"] = token_perplexity(tokens(by_agent, rows), tokenizer.vocabulary)
     starts = by_chance.draw_starts(rng, STARTS, 1)
@@ -94,7 +95,12 @@ def figures(trainer: Trainer, seed: int = 1000) -> dict[str, Any]:
             for column in ("actions", "rewards", "ends")
         )
         segments = Segments(
-            tokens(episodes, span.rows), actions, rewards, ends, torch.as_tensor(span.mask)
+            tokens(episodes, span.rows),
+            actions,
+            rewards,
+            ends,
+            torch.as_tensor(span.mask),
+            episodes.seen(span.rows, tokenizer, device),
         )
         found[name] = prediction(model, segments)._asdict()
         found[f"{name} changed, shuffled actions"] = prediction(

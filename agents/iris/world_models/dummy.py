@@ -42,7 +42,7 @@ class Dummy(WorldModel):
         self._make, self._problems = make_environment, list[Problem]()
         self._tokens, self._ended = torch.empty(0), np.zeros(0, bool)
 
-    def logits(self, tokens: Tensor, actions: Tensor) -> Logits:
+    def logits(self, tokens: Tensor, actions: Tensor, frames: Tensor | None = None) -> Logits:
         raise NotImplementedError("the environment has no logits")
 
     def reset(self, tokens: Tensor, snapshots: list[Any] | None = None) -> None:
@@ -58,6 +58,7 @@ class Dummy(WorldModel):
         actions: Tensor,
         generator: torch.Generator,
         *,
+        frames: Tensor | None = None,
         temperature: float = 1.0,
     ) -> Imagined:
         """Nothing is drawn but by the environment."""

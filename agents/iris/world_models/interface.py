@@ -14,11 +14,14 @@ NO_TARGET = -100
 
 
 class Sizes(NamedTuple):
-    """What world models are about: K, V and the number of actions."""
+    """What world models are about: K, V, the number of actions, and the shape [C, H, W] of frames
+    that they see beside tokens, which are of what is new; None: tokens alone say what a frame is.
+    """
 
     tokens_per_frame: int
     vocabulary: int
     actions: int
+    frame: tuple[int, ...] | None = None
 
 
 class Segments(NamedTuple):
@@ -30,6 +33,7 @@ class Segments(NamedTuple):
         rewards: float32 [B, L].
         ends: bool [B, L], whether the step terminated its episode.
         mask: bool [B, L], False where there is no step.
+        frames: [B, L, C, H, W] as the actor-critic sees them, where tokens are of what is new.
     """
 
     tokens: Tensor
@@ -37,6 +41,7 @@ class Segments(NamedTuple):
     rewards: Tensor
     ends: Tensor
     mask: Tensor
+    frames: Tensor | None = None
 
 
 class Logits(NamedTuple):
@@ -73,8 +78,12 @@ class WorldModel(nn.Module, ABC):
     starts_from_snapshots: ClassVar[bool] = False
 
     @abstractmethod
-    def logits(self, tokens: Tensor, actions: Tensor) -> Logits:
-        """Of tokens [B, L, K] and actions [B, L], teacher forced."""
+    def logits(self, tokens: Tensor, actions: Tensor, frames: Tensor | None = None) -> Logits:
+        """Of tokens [B, L, K] and actions [B, L], teacher forced.
+
+        Args:
+            frames: see `Segments`.
+        """
 
     @abstractmethod
     def reset(self, tokens: Tensor, snapshots: list[Any] | None = None) -> None:
@@ -86,14 +95,19 @@ class WorldModel(nn.Module, ABC):
         actions: Tensor,
         generator: torch.Generator,
         *,
+        frames: Tensor | None = None,
         temperature: float = 1.0,
     ) -> Imagined:
         """Takes actions [B]; tokens, rewards and ends are drawn from the logits over
-        `temperature`."""
+        `temperature`.
+
+        Args:
+            frames: [B, ...] that these actions were chosen on; for models that see frames.
+        """
 
     def loss(self, segments: Segments) -> tuple[Tensor, dict[str, Tensor]]:
         """The sum of three cross-entropies, and each, detached scalars."""
-        logits = self.logits(segments.tokens, segments.actions)
+        logits = self.logits(segments.tokens, segments.actions, segments.frames)
         frames, rewards, ends = targets(segments)
         parts = {
             "tokens": _cross_entropy(logits.frames[:, :-1], frames),
