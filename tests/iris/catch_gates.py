@@ -13,6 +13,7 @@ from agents.fleet import Fleet
 from agents.iris.collecting import Manner, Player
 from agents.iris.episodes import Episodes
 from agents.iris.evaluation import (
+    Rollouts,
     correlation,
     exact_shares,
     exactly_reconstructed,
@@ -22,11 +23,11 @@ from agents.iris.evaluation import (
     with_shifted_actions,
     with_shuffled_actions,
 )
+from agents.iris.tokenizer.interface import Tokenizer
 from agents.iris.training import Trainer
-from agents.iris.world_models.dummy import Dummy
 from agents.iris.world_models.interface import Segments
 from envs.own.catch import PIXELS
-from envs.state import save_state
+from envs.state import restore_state, save_state
 
 BALLS = 3
 ENVIRONMENTS = 10
@@ -59,6 +60,22 @@ def played(trainer: Trainer, manner: Manner, steps: int, seed: int) -> tuple[Epi
     return episodes, returns
 
 
+def really(snapshots: list[Any], actions: torch.Tensor, tokenizer: Tokenizer) -> Rollouts:
+    """What the environment makes of actions [B, T] from snapshots [B] on."""
+    problem, frames = Environments()(0), []
+    rewards, going = torch.zeros(actions.shape), torch.zeros(actions.shape, dtype=torch.bool)
+    for number, snapshot in enumerate(snapshots):
+        restore_state(problem, snapshot)
+        over = False
+        for step, action in enumerate(actions[number].tolist()):
+            if not over:
+                observation, reward, over, _, _ = problem.step(action)
+                rewards[number, step], going[number, step] = reward, True
+            frames.append(observation)
+    pictures = tokenizer.frames.prepare(torch.as_tensor(np.stack(frames)))
+    return Rollouts(pictures.view(*actions.shape, *pictures.shape[1:]), rewards, going)
+
+
 def figures(trainer: Trainer, seed: int = 1000) -> dict[str, Any]:
     """Everything that the gates are about; shares are of episodes that nothing was learned from."""
     rng, generator = np.random.default_rng(seed), torch.Generator().manual_seed(seed)
@@ -84,8 +101,7 @@ def figures(trainer: Trainer, seed: int = 1000) -> dict[str, Any]:
     drawn = torch.as_tensor(rng.integers(3, size=(STARTS, FALL)))
     snapshots = by_chance.snapshots(starts.rows[:, 0])
     first = tokens(by_chance, starts.rows[:, 0])
-    dummy = Dummy(tokenizer, Environments(seed=seed))
-    real = rolled_out(dummy, tokenizer, first, drawn, generator, snapshots)
+    real = really(snapshots, drawn, tokenizer)
     if not model.learns:
         return found
     for name, episodes in {"agent": by_agent, "chance": by_chance}.items():
@@ -109,7 +125,9 @@ def figures(trainer: Trainer, seed: int = 1000) -> dict[str, Any]:
         found[f"{name} changed, shifted actions"] = prediction(
             model, with_shifted_actions(segments)
         ).changed
-    imagined = rolled_out(model, tokenizer, first, drawn, generator)
+    shown = by_chance.seen(starts.rows, tokenizer, device)
+    begun = None if shown is None else shown[:, 0]
+    imagined = rolled_out(model, tokenizer, first, drawn, generator, first=begun)
     found["imagined and real returns"] = correlation(imagined, real)
     # where the next ball appears nobody can know
     same_ball = real.rewards.abs().cumsum(1) == 0
