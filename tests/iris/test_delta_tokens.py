@@ -299,10 +299,13 @@ def test_half_precision_imagines_chains_too() -> None:
     assert trainer.imagine(3).frames.dtype == torch.float32
 
 
-@pytest.mark.parametrize("attention", ["causal", "block_causal"])
-def test_saved_between_any_two_units_it_goes_on_to_the_same_bits(attention: str) -> None:
+@pytest.mark.parametrize(
+    ("kind", "attention"), [("transformer", "causal"), ("gpt2", "block_causal")]
+)
+def test_saved_between_any_two_units_it_goes_on_to_the_same_bits(kind: str, attention: str) -> None:
     def new() -> Trainer:
-        return catch_trainer(steps=48, **QUICK, world_model_attention=attention)
+        changes = QUICK | {"world_model": kind, "world_model_attention": attention}
+        return catch_trainer(steps=48, **changes)
 
     def weights(trainer: Trainer) -> list[bytes]:
         modules = trainer.state_dict()["modules"]

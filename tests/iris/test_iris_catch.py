@@ -8,12 +8,22 @@ import pytest
 from catch_gates import figures
 from small_iris import catch_trainer
 
+KINDS: dict[str, dict[str, Any]] = {
+    "transformer": {},
+    "dummy": {"world_model": "dummy"},
+    "delta": {
+        "tokenizer_delta": True,
+        "tokenizer_frame_channels": 32,
+        "world_model_frame_channels": [16, 32],
+    },
+}
+
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", [0, 1, 2])
-@pytest.mark.parametrize("kind", ["transformer", "dummy"])
+@pytest.mark.parametrize("kind", KINDS)
 def test_catch_is_learned_in_imagination(kind: str, seed: int) -> None:
-    trainer = catch_trainer(seed=seed, world_model=kind)
+    trainer = catch_trainer(seed=seed, **KINDS[kind])
     trainer.run()
     found = figures(trainer)
     assert found["return per ball"] >= 0.7
