@@ -40,7 +40,13 @@ class DeltaVQVAE(VQVAE):
     ) -> None:
         channels, height, width = frames.shape
         beside, acting = settings.tokenizer_frame_channels, settings.tokenizer_action_channels
-        super().__init__(settings, frames, generator, seen=channels + 1, given=beside + acting)
+        super().__init__(
+            settings,
+            frames,
+            generator,
+            beside_pictures=channels + 1,
+            beside_codes=beside + acting,
+        )
         self.frame_encoder = encoder_of(settings, channels, beside, height)
         self.action_plane = nn.Embedding(actions, height * width)
         self.action_grid = nn.Embedding(actions, acting * self.smallest[0] * self.smallest[1])

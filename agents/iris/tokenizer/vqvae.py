@@ -27,7 +27,7 @@ class VQVAE(Tokenizer):
     """K codes, a grid of them, for each picture.
 
     Args:
-        seen, given: channels that encoder and decoder take in besides.
+        beside_pictures, beside_codes: channels that encoder and decoder take in besides.
 
     Raises:
         AgentRefused: pictures that its losses cannot compare, or whose codes are no grid.
@@ -39,15 +39,15 @@ class VQVAE(Tokenizer):
         frames: Frames,
         generator: torch.Generator,
         *,
-        seen: int = 0,
-        given: int = 0,
+        beside_pictures: int = 0,
+        beside_codes: int = 0,
     ) -> None:
         super().__init__(frames)
         self.settings = settings
         channels, height, width = frames.shape
         size, inner = settings.tokenizer_embed_dim, settings.tokenizer_z_channels
-        self.encoder = encoder_of(settings, channels + seen, inner, height)
-        self.decoder = decoder_of(settings, inner + given, channels, height)
+        self.encoder = encoder_of(settings, channels + beside_pictures, inner, height)
+        self.decoder = decoder_of(settings, inner + beside_codes, channels, height)
         side = settings.tokenizer_patch
         self.to_codes = nn.Conv2d(inner, size, side, stride=side)
         self.from_codes: nn.Module = (
@@ -107,11 +107,11 @@ class VQVAE(Tokenizer):
         return (fitted(decoded, self.frames.shape[1:]) + 1) / 2
 
     def encoder_input(self, pictures: Tensor, before: Before | None) -> Tensor:
-        """[B, C + seen, H, W] of [B, C, H, W] within [-1, 1]."""
+        """[B, C + beside_pictures, H, W] of [B, C, H, W] within [-1, 1]."""
         return pictures
 
     def decoder_input(self, grids: Tensor, before: Before | None) -> Tensor:
-        """[B, Z + given, h, w] of what codes became, [B, Z, h, w]."""
+        """[B, Z + beside_codes, h, w] of what codes became, [B, Z, h, w]."""
         return grids
 
     def encode(self, observed: Tensor, before: Before | None = None) -> Tensor:
