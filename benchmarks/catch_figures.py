@@ -13,6 +13,7 @@ from agents.fleet import Fleet
 from agents.iris.collecting import Manner, Player
 from agents.iris.episodes import Episodes
 from agents.iris.evaluation import (
+    Rollouts,
     correlation,
     exact_shares,
     exactly_reconstructed,
@@ -24,11 +25,11 @@ from agents.iris.evaluation import (
 )
 from agents.iris.networks import Networks
 from agents.iris.opened import Run
-from agents.iris.world_models.dummy import Dummy
+from agents.iris.tokenizer.interface import Tokenizer
 from agents.iris.world_models.interface import Segments, WorldModel
 from envs.own.catch import PIXELS
 from envs.settings import EnvironmentSettings
-from envs.state import save_state
+from envs.state import restore_state, save_state
 from envs.wrappers import Problem
 
 BALLS = 3
@@ -78,6 +79,24 @@ def played(
     return episodes, returns
 
 
+def really(
+    problem: Problem, snapshots: list[Any], actions: torch.Tensor, tokenizer: Tokenizer
+) -> Rollouts:
+    """What the environment makes of actions [B, T] from snapshots [B] on."""
+    frames = []
+    rewards, going = torch.zeros(actions.shape), torch.zeros(actions.shape, dtype=torch.bool)
+    for number, snapshot in enumerate(snapshots):
+        restore_state(problem, snapshot)
+        over = False
+        for step, action in enumerate(actions[number].tolist()):
+            if not over:
+                observation, reward, over, _, _ = problem.step(action)
+                rewards[number, step], going[number, step] = float(reward), True
+            frames.append(observation)
+    pictures = tokenizer.frames.prepare(torch.as_tensor(np.stack(frames)))
+    return Rollouts(pictures.view(*actions.shape, *pictures.shape[1:]), rewards, going)
+
+
 def figures(run: Run, seed: int = 1000) -> dict[str, Any]:
     """Everything that the gates are about; shares are of episodes that nothing was learned from."""
     rng, generator = np.random.default_rng(seed), torch.Generator().manual_seed(seed)
@@ -103,15 +122,15 @@ def figures(run: Run, seed: int = 1000) -> dict[str, Any]:
 
     rows = by_agent.draw_frames(rng, 500)
     observed = torch.as_tensor(by_agent.frames(rows))
-    exact = exactly_reconstructed(tokenizer, observed, PIXELS)
+    before = by_agent.before(rows, tokenizer, device)
+    exact = exactly_reconstructed(tokenizer, observed, PIXELS, before)
     found["frames reconstructed"] = float(exact.float().mean())
     found["perplexity"] = token_perplexity(tokens(by_agent, rows), tokenizer.vocabulary)
     starts = by_chance.draw_starts(rng, STARTS, 1)
     drawn = torch.as_tensor(rng.integers(3, size=(STARTS, FALL)))
     snapshots = by_chance.snapshots(starts.rows[:, 0])
     first = tokens(by_chance, starts.rows[:, 0])
-    dummy = Dummy(tokenizer, Environments(run.environment, seed))
-    real = rolled_out(dummy, tokenizer, first, drawn, generator, snapshots)
+    real = really(Environments(run.environment, seed)(0), snapshots, drawn, tokenizer)
     if not isinstance(model, WorldModel):
         return found
     for name, episodes in {"agent": by_agent, "chance": by_chance}.items():
@@ -121,7 +140,12 @@ def figures(run: Run, seed: int = 1000) -> dict[str, Any]:
             for column in ("actions", "rewards", "ends")
         )
         segments = Segments(
-            tokens(episodes, span.rows), actions, rewards, ends, torch.as_tensor(span.mask)
+            tokens(episodes, span.rows),
+            actions,
+            rewards,
+            ends,
+            torch.as_tensor(span.mask),
+            episodes.seen(span.rows, tokenizer, device),
         )
         found[name] = prediction(model, segments)._asdict()
         found[f"{name} changed, shuffled actions"] = prediction(
@@ -130,7 +154,9 @@ def figures(run: Run, seed: int = 1000) -> dict[str, Any]:
         found[f"{name} changed, shifted actions"] = prediction(
             model, with_shifted_actions(segments)
         ).changed
-    imagined = rolled_out(model, tokenizer, first, drawn, generator)
+    shown = by_chance.seen(starts.rows, tokenizer, device)
+    begun = None if shown is None else shown[:, 0]
+    imagined = rolled_out(model, tokenizer, first, drawn, generator, first=begun)
     found["imagined and real returns"] = correlation(imagined, real)
     # where the next ball appears nobody can know
     same_ball = real.rewards.abs().cumsum(1) == 0

@@ -50,7 +50,7 @@ def imagining(blocks: int, precision: Literal["float32", "bfloat16"] = "float32"
     """
     settings = IrisSettings(tokenizer_res_blocks=blocks)
     space = Box(0, 255, (SIDE, SIDE, 3), np.uint8)
-    tokenizer = build_tokenizer(settings, space, generator()).eval()
+    tokenizer = build_tokenizer(settings, space, ACTIONS, generator()).eval()
     assert (tokenizer.vocabulary, tokenizer.tokens_per_frame) == (VOCABULARY, TOKENS)
     actor_critic = ActorCritic(settings, tokenizer.frames.shape, ACTIONS, generator()).eval()
     model, draws = world_model(settings), generator()

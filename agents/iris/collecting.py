@@ -1,4 +1,5 @@
-"""Playing in real environments: what is seen there is what the tokenizer makes of it."""
+"""Playing in real environments: what is seen there is what the tokenizer makes of it, or the frame
+itself where tokens are of what is new."""
 
 from __future__ import annotations
 
@@ -62,7 +63,7 @@ class Player:
         self._h[:, begun] = 0
         self._c[:, begun] = 0
         state = self._h[:, slots], self._c[:, slots]
-        seen = network.step(tokenizer.decode(tokenizer.encode(observed)), state)
+        seen = network.step(tokenizer.seen(observed), state)
         self._h[:, slots], self._c[:, slots] = seen.state
         logits = seen.logits.cpu()
         if manner.should_sample:

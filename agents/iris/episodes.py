@@ -17,7 +17,7 @@ from torch import Tensor
 
 from agents.base import Transition
 from agents.iris.returns import discounted_returns
-from agents.iris.tokenizer.interface import Tokenizer
+from agents.iris.tokenizer.interface import Before, Tokenizer
 
 Rows = NDArray[np.int64]
 
@@ -88,6 +88,7 @@ class Episodes:
         self._open: dict[int, int] = {}  # slot of an environment -> its episode
         self.steps = self.forgotten = 0
         self._table: tuple[Rows, Rows, Rows] | None = None
+        self._before: Rows | None = None
         self._returns: NDArray[np.float32] | None = None
 
     def __len__(self) -> int:
@@ -141,7 +142,7 @@ class Episodes:
         self._columns["versions"][row] = -1
         if self.keeps_snapshots:
             self._snapshots.append(snapshot)
-        self._table = self._returns = None
+        self._table = self._before = self._returns = None
         return row
 
     def _forget(self) -> None:
@@ -165,15 +166,19 @@ class Episodes:
             ends = np.cumsum([0, *map(len, self._episodes)]).tolist()
             self._episodes = [list(range(a, b)) for a, b in pairwise(ends)]
             self._rows = kept
-        self._table = self._returns = None
+        self._table = self._before = self._returns = None
 
     # -- drawing
 
-    def draw_frames(self, rng: np.random.Generator, count: int) -> Rows:
-        """[count] rows of frames that were acted on: an episode each, a frame of it each."""
+    def draw_frames(self, rng: np.random.Generator, count: int, *, followers: bool = False) -> Rows:
+        """[count] rows of frames that were acted on: an episode each, a frame of it each.
+
+        Args:
+            followers: of the frames that came of these instead.
+        """
         table, first, lengths = self._tables()
         chosen = self._choose(rng, lengths, count)
-        rows: Rows = table[first[chosen] + rng.integers(lengths[chosen])]
+        rows: Rows = table[first[chosen] + rng.integers(lengths[chosen]) + followers]
         return rows
 
     def draw_segments(self, rng: np.random.Generator, count: int, length: int) -> Span:
@@ -218,6 +223,32 @@ class Episodes:
         """`actions`, `rewards` or `ends` of these rows."""
         return self._columns[name][rows]
 
+    def before(self, rows: Rows, tokenizer: Tokenizer, device: torch.device) -> Before | None:
+        """What came before frames of rows [B], as the actor-critic sees it; first ones count as in
+        `nothing_before`. None where tokens are of a frame alone."""
+        if not tokenizer.is_delta:
+            return None
+        if self._before is None:
+            table, first, _ = self._tables()
+            self._before = np.full(self._rows, -1, np.int64)
+            self._before[table[1:]] = table[:-1]
+            self._before[table[first]] = -1
+        rows_before = self._before[rows]
+        known = rows_before >= 0
+        observed = self._columns["frames"][np.where(known, rows_before, rows)]
+        actions = np.where(known, self._columns["actions"][rows_before], 0)
+        frames = tokenizer.seen(torch.as_tensor(observed, device=device))
+        return Before(frames, torch.as_tensor(actions, device=device))
+
+    def seen(self, rows: Rows, tokenizer: Tokenizer, device: torch.device) -> Tensor | None:
+        """[B, T, ...] frames of rows [B, T] as the actor-critic sees them. None where it sees what
+        tokens are decoded to."""
+        if not tokenizer.is_delta:
+            return None
+        observed = torch.as_tensor(self._columns["frames"][rows], device=device)
+        seen = tokenizer.seen(observed.flatten(0, 1))
+        return seen.view(*rows.shape, *seen.shape[1:])
+
     def snapshots(self, rows: Rows) -> list[Any]:
         """[B] of rows [B]."""
         return [self._snapshots[row] for row in rows.tolist()]
@@ -253,7 +284,8 @@ class Episodes:
         for begin in range(0, len(wanted), CHUNK):
             part = wanted[begin : begin + CHUNK]
             observed = torch.as_tensor(columns["frames"][part], device=device)
-            columns["tokens"][part] = tokenizer.encode(observed).cpu().numpy()
+            before = self.before(part, tokenizer, device)
+            columns["tokens"][part] = tokenizer.encode(observed, before).cpu().numpy()
             columns["versions"][part] = version
         return torch.as_tensor(columns["tokens"][rows], dtype=torch.int64, device=device)
 
@@ -333,6 +365,6 @@ class Episodes:
         self._snapshots = list(state["snapshots"])
         self._over, self._open = list(state["over"]), dict(state["open"])
         self.steps = state["steps"]
-        self._table = self._returns = None
+        self._table = self._before = self._returns = None
         if self._keeper is not None:
             self._keeper.hold(state["kept"])

@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from agents.iris.tokenizer.codebook import perplexity
-from agents.iris.tokenizer.interface import Tokenizer
+from agents.iris.tokenizer.interface import Before, Tokenizer
 from agents.iris.world_models.interface import NO_TARGET, Dynamics, Segments, WorldModel, targets
 
 #: Greatest error of a cell of a picture that is reconstructed exactly.
@@ -23,15 +23,19 @@ TOLERANCE = 0.25
 
 
 @torch.no_grad()
-def exactly_reconstructed(tokenizer: Tokenizer, observed: Tensor, cell: int = 1) -> Tensor:
+def exactly_reconstructed(
+    tokenizer: Tokenizer, observed: Tensor, cell: int = 1, before: Before | None = None
+) -> Tensor:
     """bool [B]: whether each cell of a frame comes back with an error below 0.25.
 
     Args:
         observed: [B, ...] as the environment gives them.
         cell: its pixels in each direction; its error is their mean.
+        before: what came before these frames, for tokens of what is new.
     """
     frames = tokenizer.frames.prepare(observed)
-    return same_frames(tokenizer.decode(tokenizer.encode(observed)), frames, cell)
+    decoded = tokenizer.decode(tokenizer.encode(observed, before), before)
+    return same_frames(decoded, frames, cell)
 
 
 def same_frames(ours: Tensor, theirs: Tensor, cell: int = 1) -> Tensor:
@@ -74,7 +78,7 @@ class Prediction(NamedTuple):
 @torch.no_grad()
 def prediction(model: WorldModel, segments: Segments) -> Prediction:
     """How well a model says what comes next in segments."""
-    logits = model.logits(segments.tokens, segments.actions)
+    logits = model.logits(segments.tokens, segments.actions, segments.frames)
     frames, rewards, ends = targets(segments)
     said = logits.frames[:, :-1].argmax(-1)
     there = frames != NO_TARGET
@@ -133,14 +137,21 @@ def rolled_out(
     actions: Tensor,
     generator: torch.Generator,
     snapshots: list[Any] | None = None,
+    first: Tensor | None = None,
 ) -> Rollouts:
-    """What a model makes of actions [B, T] from frames of tokens [B, K] on."""
+    """What a model makes of actions [B, T] from frames of tokens [B, K] on.
+
+    Args:
+        first: [B, ...] these frames as the actor-critic sees them; None: as they are decoded.
+    """
     model.reset(starts, snapshots)
+    frame = tokenizer.decode(starts) if first is None else first
     frames, rewards, going = [], [], []
     alive = torch.ones(len(actions), dtype=torch.bool, device=actions.device)
     for step in range(actions.shape[1]):
-        imagined = model.step(actions[:, step], generator)
-        frames.append(tokenizer.decode(imagined.tokens))
+        imagined = model.step(actions[:, step], generator, frames=frame)
+        frame = tokenizer.decode(imagined.tokens, Before(frame, actions[:, step]))
+        frames.append(frame)
         rewards.append(imagined.rewards * alive)
         going.append(alive)
         alive = alive & ~imagined.ends

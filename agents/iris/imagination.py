@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 import torch
 from torch import Tensor
 
-from agents.iris.tokenizer.interface import Tokenizer
+from agents.iris.tokenizer.interface import Before, Tokenizer
 from agents.iris.world_models.interface import Dynamics, draw
 
 if TYPE_CHECKING:
@@ -21,11 +21,13 @@ class Starts(NamedTuple):
         tokens: int64 [B, T, K] of the T - 1 frames before, and of the one that they begin with.
         mask: bool [B, T]; False where there was no frame yet, on the left.
         snapshots: [B] of the environment at those frames; None: of none.
+        frames: [B, T, ...] as the actor-critic sees them; None: what tokens are decoded to.
     """
 
     tokens: Tensor
     mask: Tensor
     snapshots: list[Any] | None
+    frames: Tensor | None = None
 
 
 class Trajectories(NamedTuple):
@@ -98,25 +100,28 @@ def _imagine(
     temperature: float,
     mask_ends: bool,
 ) -> Trajectories:
-    before = starts.tokens[:, :-1]
-    decoded = tokenizer.decode(before.flatten(0, 1))
-    earlier = decoded.view(*before.shape[:2], *decoded.shape[1:])
+    tokens = starts.tokens[:, -1]
+    if starts.frames is None:
+        before = starts.tokens[:, :-1]
+        decoded = tokenizer.decode(before.flatten(0, 1))
+        earlier = decoded.view(*before.shape[:2], *decoded.shape[1:])
+        frames = [tokenizer.decode(tokens)]
+    else:
+        earlier, frames = starts.frames[:, :-1], [starts.frames[:, -1]]
     state = first_state = actor_critic.burn_in(earlier, starts.mask[:, :-1])
     target_state = first_state
     if target is not actor_critic:
         target_state = target.burn_in(earlier, starts.mask[:, :-1])
-    tokens = starts.tokens[:, -1]
     world_model.reset(tokens, starts.snapshots)
-    frames, all_tokens = [tokenizer.decode(tokens)], [tokens]
-    actions, steps = [], []
+    all_tokens, actions, steps = [tokens], list[Tensor](), []
     for _ in range(horizon - 1):
         seen = actor_critic.step(frames[-1], state)
         state = seen.state
         actions.append(draw(seen.logits, 1.0, generator))
-        step = world_model.step(actions[-1], generator, temperature=temperature)
+        step = world_model.step(actions[-1], generator, frames=frames[-1], temperature=temperature)
         steps.append(step)
         all_tokens.append(step.tokens)
-        frames.append(tokenizer.decode(step.tokens))
+        frames.append(tokenizer.decode(step.tokens, Before(frames[-1], actions[-1])))
     ends = torch.stack([step.ends for step in steps], 1)
     mask = torch.ones_like(ends, dtype=torch.float32)
     if mask_ends:

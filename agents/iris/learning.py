@@ -20,6 +20,7 @@ from agents.iris.optimizing import adam, adamw, trainable, update
 from agents.iris.precision import computed_in
 from agents.iris.settings import IrisSettings
 from agents.iris.tokenizer.building import build_tokenizer
+from agents.iris.tokenizer.interface import Before
 from agents.iris.world_models.building import build_world_model
 from agents.iris.world_models.interface import Segments, WorldModel
 
@@ -36,10 +37,12 @@ class Observed(NamedTuple):
     Attributes:
         frames: [B, ...] as the environment gives them.
         returns: [B], NaN where unknown; None: of none.
+        before: what came before, for tokens of what is new; else None.
     """
 
     frames: Tensor
     returns: Tensor | None
+    before: Before | None = None
 
 
 #: Of tokenizer, world model and actor-critic, in this order.
@@ -73,7 +76,7 @@ class Learner:
         device: torch.device,
     ) -> None:
         self.settings, self.device = settings, device
-        self.tokenizer = build_tokenizer(settings, observation_space, initial).to(device)
+        self.tokenizer = build_tokenizer(settings, observation_space, actions, initial).to(device)
         self.world_model = build_world_model(
             settings, self.tokenizer, actions, initial, make_environment
         ).to(device)
@@ -155,7 +158,7 @@ class Learner:
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """See `Loss`."""
         with computed_in(self.settings.training_precision, self.device):
-            return self.tokenizer.loss(batch.frames, generator, batch.returns)
+            return self.tokenizer.loss(batch.frames, generator, batch.returns, batch.before)
 
     def world_model_loss(
         self, batch: Segments, generator: torch.Generator

@@ -68,7 +68,7 @@ def load_networks(
     file = path / FILE if path.is_dir() else path
     settings = msgspec.structs.replace(settings, tokenizer_path=None, tokenizer_should_train=True)
     generator = torch.Generator().manual_seed(0)
-    tokenizer = build_tokenizer(settings, observation_space, generator)
+    tokenizer = build_tokenizer(settings, observation_space, actions, generator)
     model = build_world_model(settings, tokenizer, actions, generator, make_environment)
     actor_critic = ActorCritic(settings, tokenizer.frames.shape, actions, generator)
     networks = Networks(tokenizer, model, actor_critic)

@@ -27,7 +27,7 @@ from agents.iris.episode_files import Album, EpisodeFiles, write_whole
 from agents.iris.imagination import Starts, imagine
 from agents.iris.networks import Networks, save_networks
 from agents.iris.settings import IrisSettings
-from agents.iris.tokenizer.interface import Tokenizer
+from agents.iris.tokenizer.interface import Before, Tokenizer
 
 if TYPE_CHECKING:
     from agents.iris.training import Trainer
@@ -73,8 +73,10 @@ class RunFolder:
 
     def _reconstruct(self, trainer: Trainer, epoch: int, rng: np.random.Generator) -> None:
         episodes = trainer.episodes
-        observed = episodes.frames(episodes.draw_frames(rng, SHOWN))
-        pictures = reconstructions(trainer.tokenizer, observed, trainer.device)
+        tokenizer, device = trainer.tokenizer, trainer.device
+        rows = episodes.draw_frames(rng, SHOWN, followers=tokenizer.is_delta)
+        before = episodes.before(rows, tokenizer, device)
+        pictures = reconstructions(tokenizer, episodes.frames(rows), before, device)
         buffer = io.BytesIO()
         Image.fromarray(pictures).save(buffer, "PNG")
         write_whole(self.path / "reconstructions" / f"epoch_{epoch:04d}.png", buffer.getvalue())
@@ -82,11 +84,15 @@ class RunFolder:
 
 @torch.no_grad()
 def reconstructions(
-    tokenizer: Tokenizer, observed: np.ndarray[Any, Any], device: torch.device
+    tokenizer: Tokenizer,
+    observed: np.ndarray[Any, Any],
+    before: Before | None,
+    device: torch.device,
 ) -> np.ndarray[Any, Any]:
     """uint8 [2 H, B W, 3]: frames above, what became of them below."""
     batch = torch.as_tensor(observed, device=device)
-    rows = (tokenizer.frames.prepare(batch), tokenizer.decode(tokenizer.encode(batch)))
+    decoded = tokenizer.decode(tokenizer.encode(batch, before), before)
+    rows = (tokenizer.frames.prepare(batch), decoded)
     return np.concatenate([np.concatenate([*as_pictures(row)], 1) for row in rows])
 
 
@@ -102,16 +108,19 @@ def as_pictures(frames: torch.Tensor) -> np.ndarray[Any, Any]:
 def imagined_episode(trainer: Trainer, rng: np.random.Generator) -> dict[str, np.ndarray[Any, Any]]:
     """A trajectory of the training's kind, from a real frame to its horizon or its end."""
     settings, episodes, device = trainer.settings, trainer.episodes, trainer.device
+    tokenizer = trainer.tokenizer
     span = episodes.draw_starts(rng, 1, settings.actor_critic_burn_in + 1)
     observed = torch.as_tensor(episodes.frames(span.rows[0]), device=device)
     with torch.no_grad():
-        tokens = trainer.tokenizer.encode(observed)[None]
+        before = episodes.before(span.rows[0], tokenizer, device)
+        tokens = tokenizer.encode(observed, before)[None]
+        frames = episodes.seen(span.rows, tokenizer, device)
     snapshots = episodes.snapshots(span.rows[:, -1]) if episodes.keeps_snapshots else None
     imagined = imagine(
         trainer.actor_critic,
         trainer.world_model,
-        trainer.tokenizer,
-        Starts(tokens, torch.as_tensor(span.mask, device=device), snapshots),
+        tokenizer,
+        Starts(tokens, torch.as_tensor(span.mask, device=device), snapshots, frames),
         settings.actor_critic_imagine_horizon,
         torch.Generator(device).manual_seed(int(rng.integers(2**62))),
         temperature=settings.imagination_temperature,
@@ -121,8 +130,8 @@ def imagined_episode(trainer: Trainer, rng: np.random.Generator) -> dict[str, np
         values = trainer.actor_critic.sequence(imagined.frames, imagined.state).values[0]
     ended = imagined.ends[0].nonzero().flatten().tolist()
     steps = ended[0] + 1 if ended else imagined.ends.shape[1]
-    frames = imagined.frames[0, : steps + 1]
-    shown = as_pictures(frames) if trainer.tokenizer.frames.is_picture else frames.cpu().numpy()
+    kept = imagined.frames[0, : steps + 1]
+    shown = as_pictures(kept) if tokenizer.frames.is_picture else kept.cpu().numpy()
     return {
         "frames": shown,
         "actions": imagined.actions[0, :steps].cpu().numpy(),

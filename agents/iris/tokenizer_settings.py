@@ -51,6 +51,14 @@ class TokenizerSettings(AgentSettings, frozen=True, kw_only=True):
             "and last; last where they are equal"
         ),
     ] = "auto"
+    tokenizer_delta: Annotated[
+        bool,
+        Meta(
+            description="tokens are of what is new since the frame before, which encoder, decoder "
+            "and world model see beside the action; the actor-critic sees real frames as they are "
+            "(Δ-IRIS)"
+        ),
+    ] = False
 
     # -- vqvae: its networks
     tokenizer_network: Annotated[
@@ -77,6 +85,21 @@ class TokenizerSettings(AgentSettings, frozen=True, kw_only=True):
         int, Meta(ge=1, le=2**14, description="channels between networks and codes")
     ] = 512
     tokenizer_embed_dim: Annotated[int, Meta(ge=1, le=2**14, description="numbers of a code")] = 512
+    tokenizer_patch: Annotated[
+        int,
+        Meta(
+            ge=1,
+            le=2**6,
+            description="places of the smallest level, a side, that a token stands for (Δ-IRIS: 4 "
+            "of the 8 that 64 pixels become: 4 tokens)",
+        ),
+    ] = 1
+    tokenizer_frame_channels: Annotated[
+        Count, Meta(description="delta: of the frame before, in what is decoded")
+    ] = 8
+    tokenizer_action_channels: Annotated[
+        Count, Meta(description="delta: of the action, in what is decoded")
+    ] = 4
 
     # -- vqvae: its codebook
     tokenizer_codebook: Annotated[

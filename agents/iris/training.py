@@ -229,7 +229,10 @@ class Trainer:
     def observed(self) -> Observed:
         """A batch of frames of `episodes`."""
         settings, episodes = self.settings, self.episodes
-        rows = episodes.draw_frames(self._rng, settings.tokenizer_batch_size)
+        tokenizer = self.tokenizer
+        rows = episodes.draw_frames(
+            self._rng, settings.tokenizer_batch_size, followers=tokenizer.is_delta
+        )
         observed = torch.as_tensor(episodes.frames(rows), device=self.device)
         returns = None
         if settings.tokenizer_critic_loss_weight:
@@ -239,7 +242,8 @@ class Trainer:
                 settings.tokenizer_ignore_last_of_incomplete,
             )
             returns = torch.as_tensor(told, device=self.device)
-        return Observed(observed, returns)
+        before = episodes.before(rows, self.tokenizer, self.device)
+        return Observed(observed, returns, before)
 
     def drawn_segments(self) -> Segments:
         """A batch of segments of `episodes`."""
@@ -262,6 +266,7 @@ class Trainer:
             column("rewards"),
             column("ends"),
             torch.as_tensor(mask, device=self.device),
+            episodes.seen(rows, self.tokenizer, self.device),
         )
 
     def starts(self, batch: int | None = None) -> Starts:
@@ -274,6 +279,7 @@ class Trainer:
             episodes.tokens(span.rows, self.tokenizer, self._version, self.device),
             torch.as_tensor(span.mask, device=self.device),
             snapshots,
+            episodes.seen(span.rows, self.tokenizer, self.device),
         )
 
     def imagine(self, batch: int) -> Trajectories:

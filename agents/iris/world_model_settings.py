@@ -46,6 +46,13 @@ class WorldModelSettings(TokenizerSettings, frozen=True, kw_only=True):
             "pass a frame, tokens of a frame and its action seeing each other"
         ),
     ] = "causal"
+    world_model_frame_channels: Annotated[
+        tuple[Count, ...],
+        Meta(
+            description="tokenizer_delta: of convolutions, each of which halves the sides, that "
+            "make one embedding of a frame"
+        ),
+    ] = (32, 32, 64)
     world_model_dropout: Annotated[
         Decay, Meta(description="of embeddings, attention and what blocks add")
     ] = 0.1
@@ -115,5 +122,22 @@ class WorldModelSettings(TokenizerSettings, frozen=True, kw_only=True):
                 world_model_frozen is False or world_model in ("transformer", "gpt2")
             ),
             'world_model_frozen needs world_model "transformer" or "gpt2"',
+        ),
+        Rule(
+            ("tokenizer_delta", "world_model"),
+            lambda tokenizer_delta, world_model: (
+                not tokenizer_delta or world_model in ("transformer", "gpt2")
+            ),
+            'tokenizer_delta needs world_model "transformer" or "gpt2"',
+        ),
+        Rule(
+            ("tokenizer_delta", "tokenizer"),
+            lambda tokenizer_delta, tokenizer: not tokenizer_delta or tokenizer != "discretising",
+            'tokenizer_delta needs tokenizer "vqvae"',
+        ),
+        Rule(
+            ("world_model_frame_channels",),
+            lambda world_model_frame_channels: len(world_model_frame_channels) > 0,
+            "world_model_frame_channels: one convolution or more",
         ),
     )

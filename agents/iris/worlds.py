@@ -15,6 +15,7 @@ from agents.iris.collecting import Manner
 from agents.iris.episode_files import read_episode
 from agents.iris.networks import Networks
 from agents.iris.run_folder import as_pictures
+from agents.iris.tokenizer.interface import Before, nothing_before
 from agents.iris.world_models.interface import WorldModel, draw
 from agents.player.world import Moment, Panel, Picture
 from envs.state import save_state
@@ -39,7 +40,7 @@ class _Acting:
         self._logits, self.value = torch.zeros(1), 0.0
 
     def see(self, frame: Tensor) -> None:
-        """A decoded frame [1, ...]."""
+        """A frame [1, ...] as it sees them."""
         seen = self._network.step(frame, self._state)
         self._state, self._logits, self.value = seen.state, seen.logits, float(seen.values[0])
 
@@ -72,6 +73,7 @@ class InEnvironment:
         self._acting = _Acting(networks, manner, torch.Generator().manual_seed(seed))
         self._tokens: deque[Tensor] = deque(maxlen=memory)
         self._actions: deque[int] = deque(maxlen=memory)
+        self._frames: deque[Tensor] = deque(maxlen=memory)  # as the agent sees them
 
     @torch.no_grad()
     def reset(self) -> Moment:
@@ -82,6 +84,7 @@ class InEnvironment:
         self._acting.begin()
         self._tokens.clear()
         self._actions.clear()
+        self._frames.clear()
         return self._moment(0.0, "", over=False)
 
     @torch.no_grad()
@@ -100,7 +103,11 @@ class InEnvironment:
         model = self._networks.world_model
         if not isinstance(model, WorldModel):
             return ""
-        logits = model.logits(torch.stack([*self._tokens], 1), torch.tensor([[*self._actions]]))
+        logits = model.logits(
+            torch.stack([*self._tokens], 1),
+            torch.tensor([[*self._actions]]),
+            torch.stack([*self._frames], 1),
+        )
         minus, _, plus = logits.rewards[0, -1].softmax(-1).tolist()
         end = float(logits.ends[0, -1].softmax(-1)[1])
         return f"   predicted reward {plus - minus:.2f}, end {end:.2f}"
@@ -108,10 +115,15 @@ class InEnvironment:
     def _moment(self, reward: float, told: str, *, over: bool) -> Moment:
         tokenizer = self._networks.tokenizer
         observed = torch.as_tensor(np.asarray(self._observation))[None]
-        tokens = tokenizer.encode(observed)
-        decoded = tokenizer.decode(tokens)
+        frame = tokenizer.seen(observed)
+        before = nothing_before(frame)
+        if self._frames:
+            before = Before(self._frames[-1], torch.tensor([self._action]))
+        tokens = tokenizer.encode(observed, before)
+        decoded = tokenizer.decode(tokens, before)
         self._tokens.append(tokens)
-        self._acting.see(decoded)
+        self._frames.append(frame)
+        self._acting.see(frame)
         panels = (
             Panel("original", self._original()),
             Panel("downscaled", picture_of(tokenizer.frames.prepare(observed))),
@@ -174,7 +186,8 @@ class InImagination:
         self._seed += 1
         tokenizer, model = self._networks.tokenizer, self._networks.world_model
         observed = torch.as_tensor(np.asarray(observation))[None]
-        self._tokens = tokenizer.encode(observed)
+        self._frame = tokenizer.seen(observed)
+        self._tokens = tokenizer.encode(observed, nothing_before(self._frame))
         snapshots = [save_state(self._problem)] if model.starts_from_snapshots else None
         model.reset(self._tokens, snapshots)
         self._total, self._steps, self._action = 0.0, 0, -1
@@ -185,19 +198,21 @@ class InImagination:
     def step(self, action: Any | None) -> Moment:
         """See `World`."""
         self._action = self._acting.action() if action is None else int(action)
+        actions = torch.tensor([self._action])
         imagined = self._networks.world_model.step(
-            torch.tensor([self._action]), self._generator, temperature=self._temperature
+            actions, self._generator, frames=self._frame, temperature=self._temperature
         )
         self._tokens = imagined.tokens
+        before = Before(self._frame, actions)
+        self._frame = self._networks.tokenizer.decode(self._tokens, before)
         reward = float(imagined.rewards[0])
         self._total += reward
         self._steps += 1
         return self._moment(reward, over=bool(imagined.ends[0]))
 
     def _moment(self, reward: float, *, over: bool) -> Moment:
-        decoded = self._networks.tokenizer.decode(self._tokens)
-        self._acting.see(decoded)
-        panels = (Panel("imagined", picture_of(decoded)),)
+        self._acting.see(self._frame)
+        panels = (Panel("imagined", picture_of(self._frame)),)
         note = f"value {self._acting.value:.2f}"
         return Moment(panels, reward, self._total, self._steps, over, note)
 
@@ -261,7 +276,12 @@ class Kept:
         if self._networks is not None:
             tokenizer = self._networks.tokenizer
             observed = torch.as_tensor(frame)[None]
-            decoded = tokenizer.decode(tokenizer.encode(observed))
+            before = nothing_before(tokenizer.frames.prepare(observed))
+            if place:
+                earlier = torch.as_tensor(episode["frames"][place - 1])[None]
+                actions = torch.as_tensor(episode["actions"][place - 1 : place])
+                before = Before(tokenizer.frames.prepare(earlier), actions)
+            decoded = tokenizer.decode(tokenizer.encode(observed, before), before)
             panels.append(Panel("reconstructed", picture_of(decoded)))
         note = self._paths[self._number].name
         if "values" in episode:

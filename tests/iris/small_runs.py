@@ -45,6 +45,7 @@ QUICK: dict[str, Any] = {
 TOTAL = 90
 CASES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "transformer": ({"actor_critic_target_rate": [0.1]}, {}),
+    "delta": ({"tokenizer_delta": [True], "world_model_frame_channels": [[4]]}, {}),
     "few episodes": ({"dataset_capacity": [45], "world_model": ["dummy"]}, {}),
     "ncp_single_step": ({"world_model": ["ncp_single_step"], "world_model_embed_dim": [2]}, {}),
     "ncp_multi_step": ({"world_model": ["ncp_multi_step"], "world_model_embed_dim": [4]}, {}),

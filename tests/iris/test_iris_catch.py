@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from left_runs import train
@@ -15,15 +16,25 @@ from experiment.configuration import read_experiment
 
 CONFIG = ROOT / "config"
 
+KINDS: dict[str, dict[str, Any]] = {
+    "transformer": {},
+    "dummy": {"world_model": ["dummy"]},
+    "delta": {
+        "tokenizer_delta": [True],
+        "tokenizer_frame_channels": [32],
+        "world_model_frame_channels": [[16, 32]],
+    },
+}
+
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", ["transformer", "dummy"])
+@pytest.mark.parametrize("kind", KINDS)
 def test_catch_is_learned_in_imagination(kind: str, tmp_path: Path) -> None:
     files = read_experiment(
         CONFIG / "environment" / "Catch-v1.json", CONFIG / "agent" / "IRIS_catch.json"
     ).files
     agent = files["agent"]
-    agent["parameters"]["world_model"] = [kind]
+    agent["parameters"] |= KINDS[kind]
     experiment = build(agent, **files["environment"])
     folder = new_folder(tmp_path, experiment)
     train(experiment, 0, [], path=tmp_path)

@@ -33,7 +33,7 @@ def frames(count: int, seed: int = 0) -> Tensor:
 
 
 def small(**changes: Any) -> VQVAE:
-    tokenizer = build_tokenizer(catch_settings(**changes), SMALL, generator())
+    tokenizer = build_tokenizer(catch_settings(**changes), SMALL, 3, generator())
     assert isinstance(tokenizer, VQVAE)
     return tokenizer
 
@@ -43,7 +43,7 @@ def small(**changes: Any) -> VQVAE:
 
 def test_the_published_one_has_its_parameters_and_sixteen_tokens() -> None:
     space = gymnasium.spaces.Box(0, 255, (210, 160, 3), np.uint8)
-    tokenizer = build_tokenizer(IrisSettings(), space, generator())
+    tokenizer = build_tokenizer(IrisSettings(), space, 3, generator())
     assert sum(p.numel() for p in tokenizer.parameters()) == 4_027_523
     observed = torch.zeros(1, 210, 160, 3, dtype=torch.uint8)
     with torch.no_grad():
@@ -55,7 +55,7 @@ def test_the_published_one_has_its_parameters_and_sixteen_tokens() -> None:
 @pytest.mark.parametrize("shape", [(10, 10, 4), (3, 9, 9)])
 def test_pictures_of_any_size_come_back_at_their_size(shape: tuple[int, ...]) -> None:
     space = gymnasium.spaces.Box(0, 255, shape, np.uint8)
-    tokenizer = build_tokenizer(catch_settings(), space, generator())
+    tokenizer = build_tokenizer(catch_settings(), space, 3, generator())
     tokens = tokenizer.encode(torch.zeros(2, *shape, dtype=torch.uint8))
     assert tokens.shape == (2, tokenizer.tokens_per_frame)
     channels_last = shape[2] < shape[0]
@@ -65,9 +65,9 @@ def test_pictures_of_any_size_come_back_at_their_size(shape: tuple[int, ...]) ->
 
 def test_what_is_no_picture_or_vector_is_refused() -> None:
     with pytest.raises(AgentRefused, match="pictures or vectors"):
-        build_tokenizer(catch_settings(), gymnasium.spaces.Discrete(3), generator())
+        build_tokenizer(catch_settings(), gymnasium.spaces.Discrete(3), 3, generator())
     with pytest.raises(AgentRefused, match="cannot read observations"):
-        build_tokenizer(catch_settings(tokenizer="discretising"), SMALL, generator())
+        build_tokenizer(catch_settings(tokenizer="discretising"), SMALL, 3, generator())
 
 
 # losses ---------------------------------------------------------------------------------------
@@ -254,7 +254,7 @@ def test_a_tokenizer_of_other_sizes_is_refused(tmp_path: Path) -> None:
 
 def vectors(low: Any, high: Any) -> Tokenizer:
     space = gymnasium.spaces.Box(np.float32(low), np.float32(high))
-    return build_tokenizer(catch_settings(tokenizer_vocab_size=10), space, generator())
+    return build_tokenizer(catch_settings(tokenizer_vocab_size=10), space, 3, generator())
 
 
 def test_vectors_fall_into_bins_between_their_bounds() -> None:

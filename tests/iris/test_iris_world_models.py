@@ -34,6 +34,7 @@ def generator(seed: int = 0) -> torch.Generator:
 class OfThree(torch.nn.Module):
     """What a world model needs to know of a tokenizer."""
 
+    is_delta = False
     tokens_per_frame, vocabulary = SIZES.tokens_per_frame, SIZES.vocabulary
 
 

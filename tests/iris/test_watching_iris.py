@@ -29,6 +29,12 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return trained("transformer", tmp_path_factory.mktemp("trained"))
 
 
+@pytest.fixture(scope="module")
+def of_changes(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run whose tokens are of what is new."""
+    return trained("delta", tmp_path_factory.mktemp("changes"))
+
+
 def call(main: Any, *words: object) -> Result:
     return CliRunner().invoke(main, [str(word) for word in words], catch_exceptions=False)
 
@@ -88,6 +94,35 @@ def test_the_dummy_imagines_what_the_environment_does(tmp_path: Path) -> None:
     for ours, theirs in moments:
         assert (ours.reward, ours.total, ours.over) == (theirs.reward, theirs.total, theirs.over)
         assert np.array_equal(ours.panels[0].picture, theirs.panels[2].picture)
+
+
+def test_with_tokens_of_what_is_new_everything_can_be_looked_at(
+    of_changes: Path, tmp_path: Path
+) -> None:
+    result = call(playing.main, of_changes, "--headless", "--npz", tmp_path / "real.npz")
+    assert result.exit_code == 0, result.output
+    real = arrays_of(tmp_path / "real.npz")
+    assert real["panel.reconstructed"].shape == real["panel.downscaled"].shape
+    words = ("--in", "imagination", "--headless", "--steps", 12, "--npz", tmp_path / "dream.npz")
+    result = call(playing.main, of_changes, *words)
+    assert result.exit_code == 0, result.output
+    dream = arrays_of(tmp_path / "dream.npz")
+    # imagination begins with the real frame, which the agent sees as it is
+    assert np.array_equal(dream["panel.imagined"][0], real["observations"][0])
+    result = call(evaluating.main, of_changes, "--episodes", 3)
+    assert result.exit_code == 0, result.output
+    for name, panels in (("train", 2), ("dataset", 2), ("imagination", 1)):
+        world: Any = playing._world(of_changes, "episodes", name, None, None, 0)
+        assert len(world.reset().panels) == len(world.move(1, 0).panels) == panels
+
+
+def test_what_is_predicted_is_told_of_tokens_of_what_is_new(of_changes: Path) -> None:
+    world: Any = playing._world(of_changes, "environment", "train", None, None, 0)
+    world.reset()
+    for _ in range(6):
+        moment = world.step(1)
+    assert "predicted reward" in moment.note
+    world.close()
 
 
 def test_episodes_that_were_kept_can_be_looked_through(run: Path) -> None:

@@ -12,6 +12,7 @@ import torch
 from agents.base import AgentRefused
 from agents.first_weights import drawn_from
 from agents.iris.frames import frames_of
+from agents.iris.tokenizer.delta import DeltaVQVAE
 from agents.iris.tokenizer.discretising import Discretising
 from agents.iris.tokenizer.interface import Tokenizer
 from agents.iris.tokenizer.vqvae import VQVAE
@@ -30,14 +31,24 @@ ARCHITECTURE = (
     "tokenizer_z_channels",
     "tokenizer_embed_dim",
     "tokenizer_codebook",
+    "tokenizer_patch",
+    "tokenizer_delta",
+    "tokenizer_frame_channels",
+    "tokenizer_action_channels",
 )
 
 
 def build_tokenizer(
-    settings: TokenizerSettings, space: gymnasium.Space[Any], generator: torch.Generator
+    settings: TokenizerSettings,
+    space: gymnasium.Space[Any],
+    actions: int,
+    generator: torch.Generator,
 ) -> Tokenizer:
     """A new one, or the one of `tokenizer_path`; frozen and in evaluation mode where it is not to
     be trained.
+
+    Args:
+        actions: how many there are.
 
     Raises:
         AgentRefused: observations, or the file, do not suit the settings.
@@ -48,10 +59,15 @@ def build_tokenizer(
         kind = "vqvae" if frames.is_picture else "discretising"
     if (kind == "vqvae") != frames.is_picture:
         raise AgentRefused(f'tokenizer "{kind}" cannot read observations {list(frames.shape)}')
+    if settings.tokenizer_delta and kind != "vqvae":
+        raise AgentRefused(f"tokenizer_delta needs pictures, not observations {list(frames.shape)}")
     tokenizer: Tokenizer
     if kind == "vqvae":
         with drawn_from(int(torch.randint(2**62, (), generator=generator))):
-            tokenizer = VQVAE(settings, frames, generator)
+            if settings.tokenizer_delta:
+                tokenizer = DeltaVQVAE(settings, frames, actions, generator)
+            else:
+                tokenizer = VQVAE(settings, frames, generator)
     else:
         tokenizer = Discretising(frames, settings.tokenizer_vocab_size)
     if settings.tokenizer_path is not None:
@@ -83,11 +99,11 @@ def load_tokenizer(tokenizer: Tokenizer, settings: TokenizerSettings, path: str)
     except Exception as error:  # torch.load raises what it likes
         raise AgentRefused(f"tokenizer_path: {file} is no tokenizer ({error})") from None
     ours = _architecture(settings)
+    defaults = _architecture(TokenizerSettings())  # of what a file is too old to have
     for name, value in ours.items():
-        if theirs.get(name) != value:
-            raise AgentRefused(
-                f"tokenizer_path: {file} has {name} {theirs.get(name)}, and the settings {value}"
-            )
+        its = theirs.get(name, defaults[name])
+        if its != value:
+            raise AgentRefused(f"tokenizer_path: {file} has {name} {its}, and the settings {value}")
     own = tokenizer.state_dict()
     kept = {name: tensor for name, tensor in weights.items() if name in own}
     missing = sorted(own.keys() - kept.keys())
@@ -96,7 +112,9 @@ def load_tokenizer(tokenizer: Tokenizer, settings: TokenizerSettings, path: str)
     try:
         tokenizer.load_state_dict(kept, strict=False)
     except RuntimeError:
-        raise AgentRefused(f"tokenizer_path: {file} is of frames of another shape") from None
+        raise AgentRefused(
+            f"tokenizer_path: {file} is of frames of another shape, or other actions"
+        ) from None
 
 
 def _architecture(settings: TokenizerSettings) -> dict[str, Any]:

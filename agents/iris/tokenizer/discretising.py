@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from agents.iris.frames import Frames
-from agents.iris.tokenizer.interface import Tokenizer
+from agents.iris.tokenizer.interface import Before, Tokenizer
 from agents.parallel.sharing import gathered
 
 
@@ -31,17 +31,21 @@ class Discretising(Tokenizer):
         self.register_buffer("low", torch.where(bounded, frames.low, torch.inf))
         self.register_buffer("high", torch.where(bounded, frames.high, -torch.inf))
 
-    def encode(self, observed: Tensor) -> Tensor:
+    def encode(self, observed: Tensor, before: Before | None = None) -> Tensor:
         low, width = self._bins()
         places = (self.frames.prepare(observed) - low) / width
         return places.floor().clamp(0, self.vocabulary - 1).long()
 
-    def decode(self, tokens: Tensor) -> Tensor:
+    def decode(self, tokens: Tensor, before: Before | None = None) -> Tensor:
         low, width = self._bins()
         return low + (tokens + 0.5) * width
 
     def loss(
-        self, observed: Tensor, generator: torch.Generator, returns: Tensor | None = None
+        self,
+        observed: Tensor,
+        generator: torch.Generator,
+        returns: Tensor | None = None,
+        before: Before | None = None,
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """Zero: there are no gradients. The bins are widened to what is observed."""
         observed = gathered(observed)

@@ -79,7 +79,9 @@ def sides_of_levels(settings: TokenizerSettings, side: int) -> list[int]:
     return sides
 
 
-def residual_encoder(settings: TokenizerSettings, inputs: int, side: int) -> nn.Sequential:
+def residual_encoder(
+    settings: TokenizerSettings, inputs: int, outputs: int, side: int
+) -> nn.Sequential:
     width, sides = settings.tokenizer_channels, sides_of_levels(settings, side)
     layers: list[nn.Module] = [nn.Conv2d(inputs, width, 3, padding=1)]
     for level, pixels in enumerate(sides):
@@ -87,13 +89,15 @@ def residual_encoder(settings: TokenizerSettings, inputs: int, side: int) -> nn.
         if level < len(sides) - 1:
             layers.append(Downsample(width, width))
     layers += [Residual(width), Attention(width), Residual(width), norm(width), nn.SiLU()]
-    layers.append(nn.Conv2d(width, settings.tokenizer_z_channels, 3, padding=1))
+    layers.append(nn.Conv2d(width, outputs, 3, padding=1))
     return nn.Sequential(*layers)
 
 
-def residual_decoder(settings: TokenizerSettings, outputs: int, side: int) -> nn.Sequential:
+def residual_decoder(
+    settings: TokenizerSettings, inputs: int, outputs: int, side: int
+) -> nn.Sequential:
     width, sides = settings.tokenizer_channels, sides_of_levels(settings, side)
-    layers: list[nn.Module] = [nn.Conv2d(settings.tokenizer_z_channels, width, 3, padding=1)]
+    layers: list[nn.Module] = [nn.Conv2d(inputs, width, 3, padding=1)]
     layers += [Residual(width), Attention(width), Residual(width)]
     for level, pixels in reversed(list(enumerate(sides))):
         layers += _level(settings, width, pixels, settings.tokenizer_res_blocks + 1)
@@ -112,7 +116,7 @@ def _level(settings: TokenizerSettings, width: int, pixels: int, blocks: int) ->
     return layers
 
 
-def plain_encoder(settings: TokenizerSettings, inputs: int) -> nn.Sequential:
+def plain_encoder(settings: TokenizerSettings, inputs: int, outputs: int) -> nn.Sequential:
     """A convolution that halves the sides for each level, then one of the codes' place."""
     width = settings.tokenizer_channels
     layers: list[nn.Module] = []
@@ -120,13 +124,13 @@ def plain_encoder(settings: TokenizerSettings, inputs: int) -> nn.Sequential:
         layers += [Downsample(inputs, width), nn.ReLU()]
         inputs = width
     layers += [nn.Conv2d(width, width, 3, padding=1), nn.ReLU()]
-    return he(nn.Sequential(*layers, nn.Conv2d(width, settings.tokenizer_z_channels, 1)))
+    return he(nn.Sequential(*layers, nn.Conv2d(width, outputs, 1)))
 
 
-def plain_decoder(settings: TokenizerSettings, outputs: int) -> nn.Sequential:
+def plain_decoder(settings: TokenizerSettings, inputs: int, outputs: int) -> nn.Sequential:
     """A convolution, then a transposed one that doubles the sides for each level."""
     width = settings.tokenizer_channels
-    layers: list[nn.Module] = [nn.Conv2d(settings.tokenizer_z_channels, width, 3, padding=1)]
+    layers: list[nn.Module] = [nn.Conv2d(inputs, width, 3, padding=1)]
     for _ in range(settings.tokenizer_downsamplings - 1):
         layers += [nn.ReLU(), nn.ConvTranspose2d(width, width, 4, stride=2, padding=1)]
     layers += [nn.ReLU(), nn.ConvTranspose2d(width, outputs, 4, stride=2, padding=1)]
@@ -141,6 +145,20 @@ def he(network: nn.Sequential) -> nn.Sequential:
             if layer.bias is not None:
                 nn.init.zeros_(layer.bias)
     return network
+
+
+def encoder_of(settings: TokenizerSettings, inputs: int, outputs: int, side: int) -> nn.Sequential:
+    """Of `tokenizer_network`: pictures of so many channels to the smallest level's."""
+    if settings.tokenizer_network == "residual":
+        return in_fast_layout(residual_encoder(settings, inputs, outputs, side))
+    return plain_encoder(settings, inputs, outputs)
+
+
+def decoder_of(settings: TokenizerSettings, inputs: int, outputs: int, side: int) -> nn.Sequential:
+    """Of `tokenizer_network`: the smallest level to pictures, of so many channels each."""
+    if settings.tokenizer_network == "residual":
+        return in_fast_layout(residual_decoder(settings, inputs, outputs, side))
+    return plain_decoder(settings, inputs, outputs)
 
 
 def fitted(pictures: Tensor, sides: torch.Size | tuple[int, ...]) -> Tensor:

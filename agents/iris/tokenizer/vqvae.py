@@ -12,15 +12,12 @@ from agents.base import AgentRefused
 from agents.iris.frames import Frames
 from agents.iris.precision import computed_in
 from agents.iris.tokenizer.codebook import Codebook, perplexity
-from agents.iris.tokenizer.interface import Tokenizer
+from agents.iris.tokenizer.interface import Before, Tokenizer
 from agents.iris.tokenizer.losses import focal_frequency_loss, ssim_loss, worst_pixel
 from agents.iris.tokenizer.networks import (
+    decoder_of,
+    encoder_of,
     fitted,
-    in_fast_layout,
-    plain_decoder,
-    plain_encoder,
-    residual_decoder,
-    residual_encoder,
     sides_of_levels,
 )
 from agents.iris.tokenizer.perceptual import Perceptual
@@ -31,27 +28,35 @@ from agents.parallel.sharing import per_rank
 class VQVAE(Tokenizer):
     """K codes, a grid of them, for each picture.
 
+    Args:
+        beside_pictures, beside_codes: channels that encoder and decoder take in besides.
+
     Raises:
-        AgentRefused: pictures that its losses cannot compare.
+        AgentRefused: pictures that its losses cannot compare, or whose codes are no grid.
     """
 
     def __init__(
-        self, settings: TokenizerSettings, frames: Frames, generator: torch.Generator
+        self,
+        settings: TokenizerSettings,
+        frames: Frames,
+        generator: torch.Generator,
+        *,
+        beside_pictures: int = 0,
+        beside_codes: int = 0,
     ) -> None:
         super().__init__(frames)
         self.settings = settings
         channels, height, width = frames.shape
         size, inner = settings.tokenizer_embed_dim, settings.tokenizer_z_channels
-        self.encoder: nn.Module
-        self.decoder: nn.Module
-        if settings.tokenizer_network == "residual":
-            self.encoder = in_fast_layout(residual_encoder(settings, channels, height))
-            self.decoder = in_fast_layout(residual_decoder(settings, channels, height))
-        else:
-            self.encoder = plain_encoder(settings, channels)
-            self.decoder = plain_decoder(settings, channels)
-        self.to_codes = nn.Conv2d(inner, size, 1)
-        self.from_codes = nn.Conv2d(size, inner, 1)
+        self.encoder = encoder_of(settings, channels + beside_pictures, inner, height)
+        self.decoder = decoder_of(settings, inner + beside_codes, channels, height)
+        side = settings.tokenizer_patch
+        self.to_codes = nn.Conv2d(inner, size, side, stride=side)
+        self.from_codes: nn.Module = (
+            nn.Conv2d(size, inner, 1)
+            if side == 1
+            else nn.ConvTranspose2d(size, inner, side, stride=side)
+        )
         self.vocabulary = settings.tokenizer_vocab_size
         self.codebook = Codebook(
             self.vocabulary,
@@ -61,7 +66,14 @@ class VQVAE(Tokenizer):
             revive_after=settings.tokenizer_revive_after,
             generator=generator,
         )
-        self.grid = (sides_of_levels(settings, height)[-1], sides_of_levels(settings, width)[-1])
+        self.smallest = tuple(sides_of_levels(settings, pixels)[-1] for pixels in (height, width))
+        if any(places % side for places in self.smallest):
+            rows, columns = self.smallest
+            raise AgentRefused(
+                f"tokenizer_patch {side} does not divide the {rows} x {columns} places that "
+                f"pictures of {height} x {width} pixels are encoded to"
+            )
+        self.grid = (self.smallest[0] // side, self.smallest[1] // side)
         self.tokens_per_frame = self.grid[0] * self.grid[1]
         hidden = settings.tokenizer_critic_hidden
         self.critic = (
@@ -84,35 +96,47 @@ class VQVAE(Tokenizer):
             assert settings.tokenizer_lpips_path is not None  # a rule of the settings
             self._perceptual.append(Perceptual(settings.tokenizer_lpips_path))
 
-    def latents(self, pictures: Tensor) -> Tensor:
+    def latents(self, pictures: Tensor, before: Before | None = None) -> Tensor:
         """[B * K, D] of [B, C, H, W] within [0, 1]."""
-        grids: Tensor = self.to_codes(self.encoder(pictures * 2 - 1))
+        grids: Tensor = self.to_codes(self.encoder(self.encoder_input(pictures * 2 - 1, before)))
         return grids.permute(0, 2, 3, 1).flatten(0, 2)
 
-    def pictures(self, codes: Tensor) -> Tensor:
+    def pictures(self, codes: Tensor, before: Before | None = None) -> Tensor:
         """[B, C, H, W] of codes [B * K, D], not bounded."""
         rows, columns = self.grid
         grids = codes.view(-1, rows, columns, codes.shape[-1]).permute(0, 3, 1, 2)
-        decoded: Tensor = self.decoder(self.from_codes(grids))
+        decoded: Tensor = self.decoder(self.decoder_input(self.from_codes(grids), before))
         return (fitted(decoded, self.frames.shape[1:]) + 1) / 2
 
-    def encode(self, observed: Tensor) -> Tensor:
-        latents = self.latents(self.frames.prepare(observed))
+    def encoder_input(self, pictures: Tensor, before: Before | None) -> Tensor:
+        """[B, C + beside_pictures, H, W] of [B, C, H, W] within [-1, 1]."""
+        return pictures
+
+    def decoder_input(self, grids: Tensor, before: Before | None) -> Tensor:
+        """[B, Z + beside_codes, h, w] of what codes became, [B, Z, h, w]."""
+        return grids
+
+    def encode(self, observed: Tensor, before: Before | None = None) -> Tensor:
+        latents = self.latents(self.frames.prepare(observed), before)
         return self.codebook.nearest(latents).view(len(observed), self.tokens_per_frame)
 
-    def decode(self, tokens: Tensor) -> Tensor:
+    def decode(self, tokens: Tensor, before: Before | None = None) -> Tensor:
         codes = functional.embedding(tokens.flatten(), self.codebook.codes)
-        return self.pictures(codes).clamp(0, 1)
+        return self.pictures(codes, before).clamp(0, 1)
 
     def loss(
-        self, observed: Tensor, generator: torch.Generator, returns: Tensor | None = None
+        self,
+        observed: Tensor,
+        generator: torch.Generator,
+        returns: Tensor | None = None,
+        before: Before | None = None,
     ) -> tuple[Tensor, dict[str, Tensor]]:
         settings, pictures = self.settings, self.frames.prepare(observed)
         exact = computed_in("float32", pictures.device)  # whatever networks are computed in
-        latents = self.latents(pictures).float()
+        latents = self.latents(pictures, before).float()
         with exact:
             quantized = self.codebook(latents)
-        reconstructed = self.pictures(quantized.codes).float()
+        reconstructed = self.pictures(quantized.codes, before).float()
         error = reconstructed - pictures
         weighted: dict[str, tuple[float, Callable[[], Tensor]]] = {
             "l1": (settings.tokenizer_l1_weight, lambda: error.abs().mean()),

@@ -29,7 +29,8 @@ def build_world_model(
     Raises:
         AgentRefused: it cannot be had as the settings say.
     """
-    sizes = Sizes(tokenizer.tokens_per_frame, tokenizer.vocabulary, actions)
+    frame = tokenizer.frames.shape if tokenizer.is_delta else None
+    sizes = Sizes(tokenizer.tokens_per_frame, tokenizer.vocabulary, actions, frame)
     if settings.world_model == "dummy":
         from agents.iris.world_models.dummy import Dummy
 

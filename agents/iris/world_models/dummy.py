@@ -54,6 +54,7 @@ class Dummy(Dynamics):
         actions: Tensor,
         generator: torch.Generator,
         *,
+        frames: Tensor | None = None,
         temperature: float = 1.0,
     ) -> Imagined:
         """Nothing is drawn but by the environment."""

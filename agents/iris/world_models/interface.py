@@ -16,11 +16,14 @@ NO_TARGET = -100
 
 
 class Sizes(NamedTuple):
-    """What world models are about: K, V and the number of actions."""
+    """What world models are about: K, V, the number of actions, and the shape [C, H, W] of frames
+    that they see beside tokens, which are of what is new; None: tokens alone say what a frame is.
+    """
 
     tokens_per_frame: int
     vocabulary: int
     actions: int
+    frame: tuple[int, ...] | None = None
 
 
 class Segments(NamedTuple):
@@ -32,6 +35,7 @@ class Segments(NamedTuple):
         rewards: float32 [B, L].
         ends: bool [B, L], whether the step terminated its episode.
         mask: bool [B, L], False where there is no step.
+        frames: [B, L, C, H, W] as the actor-critic sees them, where tokens are of what is new.
     """
 
     tokens: Tensor
@@ -39,6 +43,7 @@ class Segments(NamedTuple):
     rewards: Tensor
     ends: Tensor
     mask: Tensor
+    frames: Tensor | None = None
 
 
 class Logits(NamedTuple):
@@ -83,22 +88,31 @@ class Dynamics(nn.Module, ABC):
         actions: Tensor,
         generator: torch.Generator,
         *,
+        frames: Tensor | None = None,
         temperature: float = 1.0,
     ) -> Imagined:
         """Takes actions [B]; what is drawn of tokens, rewards and ends is drawn at
-        `temperature`."""
+        `temperature`.
+
+        Args:
+            frames: [B, ...] that these actions were chosen on; for models that see frames.
+        """
 
 
 class WorldModel(Dynamics):
     """Dynamics that are learned, and draw from logits."""
 
     @abstractmethod
-    def logits(self, tokens: Tensor, actions: Tensor) -> Logits:
-        """Of tokens [B, L, K] and actions [B, L], teacher forced."""
+    def logits(self, tokens: Tensor, actions: Tensor, frames: Tensor | None = None) -> Logits:
+        """Of tokens [B, L, K] and actions [B, L], teacher forced.
+
+        Args:
+            frames: see `Segments`.
+        """
 
     def loss(self, segments: Segments) -> tuple[Tensor, dict[str, Tensor]]:
         """The sum of three cross-entropies, and each, detached scalars."""
-        logits = self.logits(segments.tokens, segments.actions)
+        logits = self.logits(segments.tokens, segments.actions, segments.frames)
         frames, rewards, ends = targets(segments)
         parts = {
             "tokens": _cross_entropy(logits.frames[:, :-1], frames),

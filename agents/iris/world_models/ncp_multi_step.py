@@ -35,13 +35,13 @@ class MultiStep(WorldModel):
         self.token_embedding = nn.Embedding(sizes.vocabulary, width)
         self.action_embedding = nn.Embedding(sizes.actions, width)
         self.places = nn.Embedding(sizes.tokens_per_frame + 1, width)
-        self.heads = Heads(width, sizes.vocabulary)
+        self.heads = Heads(width, sizes.vocabulary, sizes.tokens_per_frame)
         small_weights(self, generator)
         self.circuits = Circuits(settings, width, 2.0, generator)
         self._states = self.circuits.at_rest()
         self._waiting: Tensor | None = None
 
-    def logits(self, tokens: Tensor, actions: Tensor) -> Logits:
+    def logits(self, tokens: Tensor, actions: Tensor, frames: Tensor | None = None) -> Logits:
         batch, steps, _ = tokens.shape
         seen, _ = self.circuits(
             self._embedded(tokens, actions).flatten(1, 2), self.circuits.at_rest()
@@ -57,6 +57,7 @@ class MultiStep(WorldModel):
         actions: Tensor,
         generator: torch.Generator,
         *,
+        frames: Tensor | None = None,
         temperature: float = 1.0,
     ) -> Imagined:
         if self._waiting is None:

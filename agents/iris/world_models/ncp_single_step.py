@@ -44,7 +44,7 @@ class SingleStep(WorldModel):
         self._states = self.circuits.at_rest()
         self._tokens: Tensor | None = None
 
-    def logits(self, tokens: Tensor, actions: Tensor) -> Logits:
+    def logits(self, tokens: Tensor, actions: Tensor, frames: Tensor | None = None) -> Logits:
         features, _ = self.circuits(self._embedded(tokens, actions), self.circuits.at_rest())
         return self._said(features)
 
@@ -57,6 +57,7 @@ class SingleStep(WorldModel):
         actions: Tensor,
         generator: torch.Generator,
         *,
+        frames: Tensor | None = None,
         temperature: float = 1.0,
     ) -> Imagined:
         if self._tokens is None:
