@@ -25,7 +25,7 @@ from agents.piiw.regions import Region, RegionTree
 from agents.piiw.tiles import Tiles
 from agents.planning.decision import decide, softmax
 from agents.planning.evaluation import Atoms, Evaluation
-from agents.planning.kernels import pick
+from agents.planning.kernels.randomness import pick
 from agents.planning.novelty import NoveltyTable
 from agents.planning.planner import Budget, Decision, Planner, Statistics
 from agents.planning.tree import CACHED, PRUNED, Tree

@@ -13,7 +13,8 @@ import time
 from collections import deque
 from typing import Any
 
-from agents.planning.kernels import pick, solve
+from agents.planning.kernels.randomness import pick
+from agents.planning.kernels.tree import solve
 from agents.planning.planner import Planner
 from agents.planning.tree import ENDED, PRUNED, SOLVED, Tree
 

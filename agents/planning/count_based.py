@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 
 from agents.planning.decision import softmax
-from agents.planning.kernels import pick, solve
+from agents.planning.kernels.randomness import pick
+from agents.planning.kernels.tree import solve
 from agents.planning.planner import Planner
 from agents.planning.tree import ENDED, PRUNED, Tree
 

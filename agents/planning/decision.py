@@ -7,7 +7,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from agents.planning.kernels import Stream, pick
+from agents.planning.kernels.forms import Stream
+from agents.planning.kernels.randomness import pick
 from agents.planning.tree import Tree
 
 

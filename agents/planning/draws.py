@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from agents.planning.kernels import Stream
+from agents.planning.kernels.forms import Stream
 
 
 def stream_of(rng: np.random.Generator) -> Stream:

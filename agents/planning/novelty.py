@@ -24,7 +24,7 @@ import math
 import numpy as np
 
 from agents.planning.evaluation import Atoms
-from agents.planning.kernels import (
+from agents.planning.kernels.forms import (
     ATOMS,
     DEPTHS,
     EPOCH,
@@ -35,11 +35,8 @@ from agents.planning.kernels import (
     WIDTH,
     Form,
     Slots,
-    enter,
-    magnitude_of,
-    move,
-    stays_novel,
 )
+from agents.planning.kernels.novelty import enter, magnitude_of, move, stays_novel
 
 #: Keys up to which every key has a slot of its own (a quarter of a GiB, touched where used).
 _DIRECT = 2**25

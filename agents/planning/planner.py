@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from agents.planning.decision import DecisionRule, decide
 from agents.planning.draws import stream_of
 from agents.planning.evaluation import Evaluation, Evaluator, LazyEvaluator
-from agents.planning.kernels import write_node
+from agents.planning.kernels.tree import write_node
 from agents.planning.novelty import NoveltyTable
 from agents.planning.tree import CACHED, PRUNED, SOLVED, Tree
 

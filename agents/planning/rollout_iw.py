@@ -15,16 +15,9 @@ from typing import Any
 
 import numpy as np
 
-from agents.planning.kernels import (
-    ASK,
-    DONE,
-    NOVELTY,
-    Rules,
-    choose,
-    extend,
-    select,
-    take_up,
-)
+from agents.planning.kernels.forms import ASK, DONE, NOVELTY, Rules
+from agents.planning.kernels.rollouts import extend, select, take_up
+from agents.planning.kernels.tree import choose
 from agents.planning.novelty import NoveltyTable
 from agents.planning.planner import Planner
 from agents.planning.tree import Tree

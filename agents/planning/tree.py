@@ -9,7 +9,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from agents.planning.evaluation import Atoms, Evaluation
-from agents.planning.kernels import (
+from agents.planning.kernels.forms import (
     CACHED,
     ENDED,
     LIFE_LOST,

@@ -18,7 +18,7 @@ def called(x):
 """
 CALLER = """
 from pathlib import Path
-from agents.search.kernels.compiling import kept
+from agents.kept_kernels import kept
 from called import called
 
 def caller(x):

@@ -1,14 +1,14 @@
-"""How the kernels of a search are compiled, and when what numba has kept of them is out of date."""
+"""How the kernels of a search are compiled."""
 
 from __future__ import annotations
 
-import functools
-import hashlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from numba import njit
+
+from agents.kept_kernels import kept
 
 #: For kernels that only kernels call: without the way in from Python they compile in half the time.
 INNER: dict[str, Any] = {
@@ -22,25 +22,6 @@ inner = njit(**INNER)
 def entry(function: Callable[..., Any]) -> Any:
     """Compiles a kernel that Python calls, and keeps the result on disk."""
     return kept(function, _SEARCH, error_model="numpy", nogil=True)
-
-
-def kept(function: Callable[..., Any], folder: Path, **options: Any) -> Any:
-    """`function`, compiled anew whenever a Python file in `folder`, at any depth, has changed.
-
-    numba itself looks at the function's own file only, and sees no change of a kernel that it
-    calls, or of a constant, elsewhere. It keeps things under the function's qualified name,
-    however, so that says what is in the files.
-    """
-    function.__qualname__ += f"_{_content(folder)}"
-    return njit(cache=True, **options)(function)
-
-
-@functools.cache
-def _content(folder: Path) -> str:
-    digest = hashlib.sha256()
-    for path in sorted(folder.rglob("*.py")):
-        digest.update(path.read_bytes())
-    return digest.hexdigest()[:16]
 
 
 _SEARCH = Path(__file__).resolve().parent.parent
