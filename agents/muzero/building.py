@@ -62,6 +62,10 @@ def build_learner(
     if kind == "mlp":
         network = dense_network(settings, widths, values, rng)
     elif kind == "board":
+        if actions.sampling is not None:
+            raise AgentRefused(
+                'MuZero with network "board" needs discrete actions: choose "auto" or "mlp"'
+            )
         network = board_network(settings, observations, actions.width, rng)
     else:
         network = picture_network(

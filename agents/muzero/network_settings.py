@@ -32,7 +32,8 @@ class NetworkSettings(ActingSettings, frozen=True, kw_only=True):
     hidden_size: Annotated[
         Annotated[int, Meta(ge=2, le=2**14)] | None,
         Meta(
-            description="features of a latent state, or its channels; null: 64, minatar 32, board 16"
+            description="features of a latent state, or its channels; null: 64, minatar 32, "
+            "board 16"
         ),
     ] = None
     hidden_dim: Annotated[

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from agents.base import AgentRefused
 from agents.muzero.action_planes import meaning
+from agents.muzero.actions import Actions
 from agents.muzero.observations import Observations
 from agents.muzero.replay import Batch
 from agents.muzero.settings import MuZeroSettings
@@ -58,7 +59,7 @@ class Symmetries:
 
 
 def symmetries_of(
-    settings: MuZeroSettings, observations: Observations, actions: int
+    settings: MuZeroSettings, observations: Observations, actions: Actions
 ) -> Symmetries | None:
     """What `symmetries` asks for.
 
@@ -69,9 +70,9 @@ def symmetries_of(
         return None
     square = settings.symmetries == "square"
     try:
-        if observations.picture is None:
+        if observations.picture is None or actions.sampling is not None:
             raise ValueError
-        return Symmetries(observations.picture, actions, square=square)
+        return Symmetries(observations.picture, actions.width, square=square)
     except ValueError:
         needed = (
             "square boards, an action for each cell"

@@ -69,7 +69,7 @@ class Training:
             exponent=settings.priority_exponent if prioritized else 0.0,
             correction=settings.priority_weight if prioritized else 0.0,
         )
-        self._symmetries = symmetries_of(settings, observations, actions.width)
+        self._symmetries = symmetries_of(settings, observations, actions)
         self._reanalysed = 0
         self._losses: Mapping[str, float] = {}
         self.steps_here = self.updates_here = 0
