@@ -55,4 +55,4 @@ class Lines(nn.Module):
     def told(self, features: Tensor, size: torch.Size) -> Tensor:
         """[B, writes, h, w], each cell the sum over the lines through it, of [B, lines, writes]."""
         sums = self.get_buffer("_incidence").t().to(features.dtype) @ features
-        return sums.transpose(1, 2).unflatten(2, size)
+        return sums.transpose(1, 2).reshape(len(sums), -1, *size)

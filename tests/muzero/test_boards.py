@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import gymnasium
 import numpy as np
 import pytest
 import torch
@@ -20,8 +21,8 @@ from agents.muzero.observations import Observations
 from agents.muzero.symmetries import Symmetries, symmetries_of
 from agents.muzero.torch_learner import TorchLearner
 
-CONNECT4 = Box(0, 1, (6, 7, 2), np.bool_)
-TICTACTOE = Box(0, 1, (3, 3, 2), np.bool_)
+CONNECT4: gymnasium.Space[Any] = Box(0, 1, (6, 7, 2), np.bool_)
+TICTACTOE: gymnasium.Space[Any] = Box(0, 1, (3, 3, 2), np.bool_)
 
 
 def board(**options: Any) -> BoardNetwork:
@@ -38,7 +39,7 @@ def board(**options: Any) -> BoardNetwork:
     return BoardNetwork((6, 7, 2), 7, **(wanted | options)).eval()  # type: ignore[arg-type]
 
 
-def learner_for(space: Box, actions: int, **options: Any) -> TorchLearner:
+def learner_for(space: gymnasium.Space[Any], actions: int, **options: Any) -> TorchLearner:
     settings = small(network="board", hidden_size=4, **options)
     observations, rng = Observations(space), np.random.default_rng(0)
     learner = build_learner(
@@ -69,8 +70,8 @@ def test_a_line_reads_the_sum_of_its_cells_and_tells_each_of_them() -> None:
     lines = Lines(lines_of(3, 3, 3), 1, 1)
     layer = lines.get_submodule("_weight")
     with torch.no_grad():
-        layer.weight.fill_(1)  # type: ignore[union-attr, operator]
-        layer.bias.fill_(-2)  # type: ignore[union-attr, operator]
+        layer.weight.fill_(1)  # type: ignore[operator]
+        layer.bias.fill_(-2)  # type: ignore[operator]
     cells = torch.zeros(1, 1, 3, 3)
     cells[0, 0, 1] = 1  # the row in the middle is full
     features = lines(cells)
@@ -117,7 +118,7 @@ def test_rewards_see_every_cell(cell: tuple[int, int]) -> None:
     network = board(normalization="none", channels=8)
     outputs = network.get_submodule("_reward._outputs")
     with torch.no_grad():
-        outputs.weight.normal_()  # type: ignore[union-attr, operator]
+        outputs.weight.normal_()  # type: ignore[operator]
     boards = torch.ones(2, 6, 7, 2)
     boards[1, cell[0], cell[1]] = -9
     rewards = network.rewards(network.represent(boards))
@@ -196,7 +197,7 @@ def test_each_sequence_of_a_batch_is_in_one_symmetry_from_beginning_to_end() -> 
     ],
 )
 def test_symmetries_that_are_not_there_are_refused(
-    space: Box, actions: int, kind: str, message: str
+    space: gymnasium.Space[Any], actions: int, kind: str, message: str
 ) -> None:
     chosen = small(symmetries=kind)
     with pytest.raises(AgentRefused, match=message):
