@@ -18,6 +18,7 @@ from agents.muzero.board import BoardNetwork
 from agents.muzero.building import build_learner, network_kind
 from agents.muzero.lines import Lines, lines_of
 from agents.muzero.observations import Observations
+from agents.muzero.schedules import temperatures
 from agents.muzero.symmetries import Symmetries, symmetries_of
 from agents.muzero.torch_learner import TorchLearner
 
@@ -202,3 +203,13 @@ def test_symmetries_that_are_not_there_are_refused(
     chosen = small(symmetries=kind)
     with pytest.raises(AgentRefused, match=message):
         symmetries_of(chosen, Observations(space), DiscreteActions(Discrete(actions)))
+
+
+# -- openings
+
+
+def test_after_the_opening_the_most_visited_move_is_done() -> None:
+    settings = small(opening_moves=4, visit_temp=((0.0, 1.0), (0.5, 0.25)))
+    assert np.array_equal(temperatures(settings, 0.1, [0, 3, 4, 20]), [1, 1, 0, 0])
+    assert np.array_equal(temperatures(settings, 0.9, [3, 4]), [0.25, 0])
+    assert temperatures(small(visit_temp=0.5), 0.1, [0, 99]) == 0.5
