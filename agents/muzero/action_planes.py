@@ -1,13 +1,11 @@
-"""Actions as pictures, which convolutions read beside a latent state."""
+"""What actions are on a board, and what they look like there."""
 
 from __future__ import annotations
 
 from typing import Literal
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
 
 Means = Literal["columns", "cells", "anything"]
 """What the actions of a board are."""
@@ -34,23 +32,3 @@ def planes_of(size: tuple[int, int], actions: int) -> NDArray[np.float32]:
             one_hot = np.eye(actions)[:, :, None, None]
             planes = np.broadcast_to(one_hot, (actions, actions, height, width))
     return planes.astype(np.float32)
-
-
-class BoardPlanes(nn.Module):
-    """The planes of `planes_of`.
-
-    Attributes:
-        planes: how many.
-    """
-
-    def __init__(self, size: tuple[int, int], actions: int) -> None:
-        super().__init__()
-        table = torch.from_numpy(planes_of(size, actions))
-        self.planes = table.shape[1]
-        # what is not learned is no part of what is kept
-        self.register_buffer("_table", table, persistent=False)
-
-    def forward(self, actions: Tensor, states: Tensor) -> Tensor:
-        """[B, planes, h, w] of actions [B], beside states."""
-        table = self.get_buffer("_table")
-        return table[actions].to(states)

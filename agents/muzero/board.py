@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from agents.muzero.action_planes import BoardPlanes
+from agents.muzero.action_planes import planes_of
 from agents.muzero.convolutional import Block, Convolution, Head, Normalization
 from agents.muzero.lines import Lines, lines_of
 from agents.muzero.networks import Network
@@ -103,3 +103,23 @@ class LineHead(nn.Module):
     def forward(self, states: Tensor) -> Tensor:
         y: Tensor = self._outputs(functional.relu(self._hidden(self._lines(states).amax(1))))
         return y
+
+
+class BoardPlanes(nn.Module):
+    """Actions as `planes_of` has them.
+
+    Attributes:
+        planes: how many.
+    """
+
+    def __init__(self, size: tuple[int, int], actions: int) -> None:
+        super().__init__()
+        table = torch.from_numpy(planes_of(size, actions))
+        self.planes = table.shape[1]
+        # what is not learned is no part of what is kept
+        self.register_buffer("_table", table, persistent=False)
+
+    def forward(self, actions: Tensor, states: Tensor) -> Tensor:
+        """[B, planes, h, w] of actions [B], beside states."""
+        table = self.get_buffer("_table")
+        return table[actions].to(states)
