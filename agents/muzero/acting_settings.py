@@ -113,6 +113,13 @@ class ActingSettings(OriginalFlags, frozen=True, kw_only=True):
             "T from then on], ...]"
         ),
     ] = ((0.0, 1.0), (0.5, 0.5), (0.75, 0.25))
+    opening_moves: Annotated[
+        Whole | None,
+        Meta(
+            description="pUCT: steps of an episode that T counts in; after them the most visited "
+            "action is done; null: all"
+        ),
+    ] = None
     engine: Annotated[
         Literal["auto", "fused", "numba", "numpy"],
         Meta(

@@ -25,7 +25,7 @@ from agents.muzero.observations import Observations
 from agents.muzero.parallel.actors import Actors
 from agents.muzero.parallel.devices import chosen_device
 from agents.muzero.sampled.decisions import SampledDecisions
-from agents.muzero.schedules import epsilon, temperature
+from agents.muzero.schedules import epsilon, temperatures
 from agents.muzero.settings import MuZeroSettings
 from agents.muzero.targets import CUT, STEP, TERMINAL
 from agents.muzero.training import Training
@@ -156,7 +156,7 @@ class MuZero:
             stored,
             self._observations.read(stored),
             fleet.legal(slots),
-            temperature(self.settings, share),
+            temperatures(self.settings, share, [fleet.problems[slot].steps for slot in slots]),
             self._acting,
             epsilon(self.settings, share),
         )

@@ -14,7 +14,7 @@ from agents.muzero.settings import MuZeroSettings
 from agents.muzero.supports import supports
 
 #: Pixels a side of the smallest pictures that convolutional networks are made for.
-LEAST_SIDE = {"minatar": 5, "atari": 48}
+LEAST_SIDE = {"board": 2, "minatar": 5, "atari": 48}
 
 
 def build_learner(
@@ -52,10 +52,21 @@ def build_learner(
                 settings, widths, values, capacity=capacity, sampling=actions.sampling
             )
     # what needs no torch does not import it
-    from agents.muzero.torch_building import build_torch_learner, dense_network, picture_network
+    from agents.muzero.torch_building import (
+        board_network,
+        build_torch_learner,
+        dense_network,
+        picture_network,
+    )
 
     if kind == "mlp":
         network = dense_network(settings, widths, values, rng)
+    elif kind == "board":
+        if actions.sampling is not None:
+            raise AgentRefused(
+                'MuZero with network "board" needs discrete actions: choose "auto" or "mlp"'
+            )
+        network = board_network(settings, observations, actions.width, rng)
     else:
         network = picture_network(
             settings, kind, observations, actions.width, rng, outputs=actions.outputs
@@ -70,7 +81,7 @@ def build_learner(
 
 
 def network_kind(settings: MuZeroSettings, observations: Observations) -> str:
-    """ "mlp", "minatar" or "atari".
+    """ "mlp", "board", "minatar" or "atari".
 
     Raises:
         AgentRefused: the settings name a network that cannot read such observations.

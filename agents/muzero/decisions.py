@@ -77,7 +77,7 @@ class Decisions:
         stored: NDArray[Any],
         observations: Floats,
         legal: NDArray[np.bool_] | None,
-        temperature: float,
+        temperature: float | NDArray[np.float64],
         rng: np.random.Generator,
         epsilon: float = 0.0,
     ) -> Advice:

@@ -15,10 +15,11 @@ class NetworkSettings(ActingSettings, frozen=True, kw_only=True):
 
     # -- the network
     network: Annotated[
-        Literal["auto", "mlp", "minatar", "atari"],
+        Literal["auto", "mlp", "board", "minatar", "atari"],
         Meta(
             description="mlp: dense layers, of any observation flattened; minatar, atari: residual "
-            "blocks for pictures of some 10 or 90 pixels a side; auto: by the observation"
+            "blocks for pictures of some 10 or 90 pixels a side; board: for board games in which "
+            "lines of cells count; auto: by the observation, never board"
         ),
     ] = "auto"
     image_channels: Annotated[
@@ -30,7 +31,10 @@ class NetworkSettings(ActingSettings, frozen=True, kw_only=True):
     ] = "auto"
     hidden_size: Annotated[
         Annotated[int, Meta(ge=2, le=2**14)] | None,
-        Meta(description="features of a latent state, or its channels; null: 64, minatar 32"),
+        Meta(
+            description="features of a latent state, or its channels; null: 64, minatar 32, "
+            "board 16"
+        ),
     ] = None
     hidden_dim: Annotated[
         int, Meta(ge=1, le=2**14, description="units of the dense layers in between")
@@ -38,6 +42,9 @@ class NetworkSettings(ActingSettings, frozen=True, kw_only=True):
     dynamics_blocks: Annotated[
         int, Meta(ge=0, le=64, description="residual blocks of h, where it has some, and of g")
     ] = 1
+    line_length: Annotated[
+        int, Meta(ge=2, le=64, description="board: cells of the lines that it looks at")
+    ] = 4
     film: Annotated[
         bool,
         Meta(description="an action scales and shifts channels, in place of a plane of its own"),
@@ -82,8 +89,8 @@ class NetworkSettings(ActingSettings, frozen=True, kw_only=True):
     weight_init: Annotated[
         Literal["fan_in", "he"],
         Meta(
-            description="mlp: first weights: uniform within 1/√(fan in), biases too; he: normal "
-            "of variance 2/(fan in), biases 0, which keeps signals' size through relu layers"
+            description="first weights: uniform within 1/√(fan in), biases too; he: of "
+            "variance 2/(fan in), biases 0, which keeps signals' size through relu layers"
         ),
     ] = "fan_in"
 

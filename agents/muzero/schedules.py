@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
 
 from agents.muzero.settings import MuZeroSettings
 
@@ -25,6 +29,14 @@ def learning_rate(settings: MuZeroSettings, share: float) -> float:
 def temperature(settings: MuZeroSettings, share: float) -> float:
     """T of acting in training."""
     return _reached(settings.visit_temp, share)
+
+
+def temperatures(
+    settings: MuZeroSettings, share: float, steps: Sequence[int]
+) -> float | NDArray[np.float64]:
+    """The same for environments whose episodes have had so many steps: of all, or [B] of each."""
+    opening, T = settings.opening_moves, temperature(settings, share)
+    return T if opening is None else np.where(np.array(steps) < opening, T, 0.0)
 
 
 def epsilon(settings: MuZeroSettings, share: float) -> float:

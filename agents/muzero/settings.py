@@ -109,6 +109,20 @@ class MuZeroSettings(NetworkSettings, frozen=True, kw_only=True):
         NotNegative | None,
         Meta(description="of that loss; null: 1, but 2 for simsiam and 5 for spr, as published"),
     ] = None
+    autocast: Annotated[
+        bool,
+        Meta(
+            description="networks in torch learn in bfloat16, which new processors are faster in; "
+            "parameters and searches are in single precision"
+        ),
+    ] = False
+    symmetries: Annotated[
+        Literal["none", "mirror", "square"],
+        Meta(
+            description="boards that are learned from are drawn from those that look alike, with "
+            "what was done there: mirror: left and right; square: all eight ways to lay a square"
+        ),
+    ] = "none"
     cuda: Annotated[bool, Meta(description="train on the GPU, like --device cuda")] = False
 
     # -- self-supervision
@@ -215,6 +229,14 @@ class MuZeroSettings(NetworkSettings, frozen=True, kw_only=True):
             ("reward_layers", "value_prefix"),
             lambda reward_layers, value_prefix: reward_layers == 0 or not value_prefix,
             "reward_layers needs value_prefix false: a recurrent layer is in their place",
+        ),
+        Rule(
+            ("network", "q_learning", "value_prefix", "film"),
+            lambda network, q_learning, value_prefix, film: (
+                network != "board" or not (q_learning or value_prefix or film)
+            ),
+            'network "board" needs q_learning, value_prefix and film false: it has no such heads '
+            "and no such actions",
         ),
         Rule(
             ("policy_std",),

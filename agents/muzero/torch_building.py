@@ -6,7 +6,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from agents.base import AgentRefused
 from agents.muzero.beginning import begin
+from agents.muzero.board import BoardNetwork
 from agents.muzero.convolutional import ConvolutionalNetwork, atari_layers, minatar_layers
 from agents.muzero.dense import Floats, Widths
 from agents.muzero.networks import DenseNetwork, Network
@@ -70,7 +72,36 @@ def picture_network(
         q_values=settings.q_learning,
         normalization=normalization,
     )
-    begin(network, rng)
+    begin(network, rng, wide=settings.weight_init == "he")
+    return network
+
+
+def board_network(
+    settings: MuZeroSettings, observations: Observations, actions: int, rng: np.random.Generator
+) -> Network:
+    """For boards.
+
+    Raises:
+        AgentRefused: there is no line of so many cells.
+    """
+    assert observations.picture is not None
+    values, rewards = supports(settings)
+    normalization = settings.normalization
+    try:
+        network = BoardNetwork(
+            observations.picture,
+            actions,
+            line=settings.line_length,
+            channels=settings.hidden_size or 16,
+            blocks=settings.dynamics_blocks,
+            hidden=settings.hidden_dim,
+            reward_bins=rewards.bins,
+            value_bins=values.bins,
+            normalization="batch" if normalization == "auto" else normalization,
+        )
+    except ValueError as error:
+        raise AgentRefused(f"MuZero with line_length {settings.line_length}: {error}") from None
+    begin(network, rng, wide=settings.weight_init == "he")
     return network
 
 

@@ -100,7 +100,9 @@ class TorchLearner:
 
     def update(self, observations: Floats, batch: Batch, values: Floats, rate: float) -> Learnt:
         self._network.train()
-        loss, errors, losses = self._forward(observations, batch, values)
+        kind = self._device.type
+        with torch.autocast(kind, torch.bfloat16, enabled=self.settings.autocast):
+            loss, errors, losses = self._forward(observations, batch, values)
         self._vector.gradients.zero_()
         loss.backward()
         self._settled()

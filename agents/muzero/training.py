@@ -18,6 +18,7 @@ from agents.muzero.replay import Batch, Field, Replay
 from agents.muzero.schedules import learning_rate
 from agents.muzero.settings import MuZeroSettings
 from agents.muzero.supports import supports
+from agents.muzero.symmetries import symmetries_of
 from agents.muzero.targets import LAST
 
 Floats = NDArray[np.float32]
@@ -68,6 +69,7 @@ class Training:
             exponent=settings.priority_exponent if prioritized else 0.0,
             correction=settings.priority_weight if prioritized else 0.0,
         )
+        self._symmetries = symmetries_of(settings, observations, actions)
         self._reanalysed = 0
         self._losses: Mapping[str, float] = {}
         self.steps_here = self.updates_here = 0
@@ -130,6 +132,8 @@ class Training:
         values = self._values(batch)
         if settings.learns_from_actions and not settings.q_learning:
             batch = self._weighed(batch, values)
+        if self._symmetries is not None:
+            seen, batch = self._symmetries.drawn(seen, batch, self._rng)
         learnt = learner.update(seen, batch, values, rate)
         self.replay.prioritise(batch.starts, learnt.errors)
         self._losses = learnt.losses

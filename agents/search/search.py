@@ -77,23 +77,26 @@ def draw_noise(
 
 
 def sample_actions(
-    visits: Integers | Floats, temperature: float, rng: np.random.Generator
+    visits: Integers | Floats, temperature: float | Floats, rng: np.random.Generator
 ) -> Integers:
     """Actions [B] with probabilities ∝ n^(1 / temperature); the most visited one at 0.
 
     Args:
         visits: [B, A] n, or probabilities.
+        temperature: of all, or [B] of each.
     """
     action: Integers
-    if temperature == 0:
+    drawn = np.greater(temperature, 0)
+    if not drawn.any():
         action = visits.argmax(axis=1)
         return action
     most = visits.max(axis=1, keepdims=True)
-    share = (visits / np.where(most > 0, most, 1)) ** (1 / temperature)
+    powers = 1 / np.where(drawn, temperature, 1.0)
+    share = (visits / np.where(most > 0, most, 1)) ** (powers[:, None] if powers.ndim else powers)
     below = share.cumsum(axis=1)
     u = rng.random((len(visits), 1)) * below[:, -1:]
     action = (below <= u).sum(axis=1).clip(max=visits.shape[1] - 1)
-    return action
+    return action if drawn.all() else np.where(drawn, action, visits.argmax(axis=1))
 
 
 class Search:

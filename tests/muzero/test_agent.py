@@ -58,6 +58,21 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
             "eval_kwargs": {"opponent": "random"},
         },
     ),
+    "boards that look alike": (
+        {
+            "network": ["board"],
+            "line_length": [3],
+            "hidden_size": [4],
+            "symmetries": ["square"],
+            "opening_moves": [3],
+            "autocast": [True],
+        },
+        {
+            "env_name": "sweep/TicTacToe-v1",
+            "kwargs": {"opponent": "self", "observation": "board"},
+            "eval_kwargs": {"opponent": "random"},
+        },
+    ),
     "boxes": (
         {
             "num_sampled_actions": [5],

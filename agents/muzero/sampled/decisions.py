@@ -34,7 +34,7 @@ class SampledDecisions(Decisions):
         stored: NDArray[Any],
         observations: Floats,
         legal: NDArray[np.bool_] | None,
-        temperature: float,
+        temperature: float | NDArray[np.float64],
         rng: np.random.Generator,
         epsilon: float = 0.0,
     ) -> Advice:
