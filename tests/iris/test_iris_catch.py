@@ -40,7 +40,8 @@ def test_catch_is_learned_in_imagination(kind: str, tmp_path: Path) -> None:
     train(experiment, 0, [], path=tmp_path)
     script = ROOT / "benchmarks" / "catch.py"
     output = tmp_path / "figures.json"
-    command = [sys.executable, script, folder.files(folder.run(0)).run, "-o", output]
+    run = folder.files(folder.run(0)).run
+    command: list[str | Path] = [sys.executable, script, run, "-o", output]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert "*" not in done.stdout
     (found,) = json.loads(output.read_text()).values()

@@ -115,7 +115,7 @@ def test_the_more_visits_the_likelier_the_action() -> None:
     np.testing.assert_allclose(share, [0, 0.1, 0.9], atol=0.03)
     assert (sample_actions(visits, 0.0, rng) == 2).all()
     # each of them by a temperature of its own
-    temperatures = np.arange(len(visits)) % 2 * 1.0
+    temperatures = (np.arange(len(visits)) % 2).astype(np.float64)
     drawn = sample_actions(visits, temperatures, rng)
     assert (drawn[::2] == 2).all()
     assert set(drawn[1::2]) == {1, 2}
