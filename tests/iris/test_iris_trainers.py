@@ -28,6 +28,9 @@ from experiment.folder import ResultFolder
 from experiment.manifest import Manifest
 from experiment.run import Options, build_training
 
+# a process has one group of trainers at a time
+pytestmark = pytest.mark.xdist_group("trainers of IRIS")
+
 SMALL: dict[str, Any] = {
     "tokenizer_codebook": "ema_cosine",
     "tokenizer_revive_after": 0,
