@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 from torch import Tensor
 
+from agents.iris.precision import Precision, computed_in
 from agents.iris.tokenizer.interface import Before, Tokenizer
 from agents.iris.world_models.interface import Dynamics, draw
 
@@ -64,7 +65,7 @@ def imagine(
     target: ActorCritic | None = None,
     temperature: float = 1.0,
     mask_ends: bool = True,
-    precision: Literal["float32", "bfloat16"] = "float32",
+    precision: Precision = "float32",
 ) -> Trajectories:
     """Acts for H - 1 steps; the last frame is there for its value.
 
@@ -75,7 +76,7 @@ def imagine(
         mask_ends: steps after an end do not count.
         precision: that networks compute in.
     """
-    with torch.autocast(starts.tokens.device.type, torch.bfloat16, enabled=precision == "bfloat16"):
+    with computed_in(precision, starts.tokens.device):
         return _imagine(
             actor_critic,
             world_model,

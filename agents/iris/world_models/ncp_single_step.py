@@ -64,8 +64,8 @@ class SingleStep(WorldModel):
             raise RuntimeError("reset() comes before the first step()")
         embedded = self._embedded(self._tokens[:, None], actions[:, None])
         features, self._states = self.circuits(embedded, self._states)
-        frames, rewards, ends = (logits[:, 0] for logits in self._said(features))
-        self._tokens = draw(frames, temperature, generator)
+        tokens, rewards, ends = (logits[:, 0] for logits in self._said(features))
+        self._tokens = draw(tokens, temperature, generator)
         drawn = draw(rewards, temperature, generator).float() - 1
         return Imagined(self._tokens, drawn, draw(ends, temperature, generator).bool())
 
