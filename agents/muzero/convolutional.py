@@ -2,7 +2,8 @@
 
 h  MinAtar:  convolution of stride 2, blocks; half the picture's side
    Atari:    convolution of stride 2, block, block of stride 2, block, pool, block, pool; a
-             sixteenth of the side
+             sixteenth of the side; "strided": convolutions of 8 x 8 with stride 4 and of 4 x 4
+             with stride 2, blocks, pool, blocks
 g  the action's plane beside the state's, convolution, + s, blocks
 R, f  1 x 1 convolution to few channels, dense layers
 """
@@ -37,12 +38,15 @@ class Normalization(nn.Module):
 
 
 class Convolution(nn.Module):
-    """3 x 3, padded, with what normalises it."""
+    """Padded, with what normalises it; `size` pixels a side."""
 
-    def __init__(self, reads: int, writes: int, normalization: str, stride: int = 1) -> None:
+    def __init__(
+        self, reads: int, writes: int, normalization: str, stride: int = 1, size: int = 3
+    ) -> None:
         super().__init__()
         biased = normalization == "none"
-        self._weight = nn.Conv2d(reads, writes, 3, stride, padding=1, bias=biased)
+        padding = (size - stride + 1) // 2
+        self._weight = nn.Conv2d(reads, writes, size, stride, padding, bias=biased)
         self._normalization = Normalization(normalization, writes)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -100,6 +104,23 @@ def minatar_layers(inputs: int, channels: int, blocks: int, normalization: str) 
     """Of h, for pictures of some ten pixels a side."""
     first = [Convolution(inputs, channels, normalization, 2), nn.ReLU()]
     return [*first, *(Block(channels, channels, normalization) for _ in range(blocks))]
+
+
+def strided_layers(inputs: int, channels: int, blocks: int, normalization: str) -> list[nn.Module]:
+    """Of h, for pictures of some ninety pixels a side: the strides of DQN (Mnih et al. 2015)."""
+
+    def several() -> list[nn.Module]:
+        return [Block(channels, channels, normalization) for _ in range(blocks)]
+
+    return [
+        Convolution(inputs, channels, normalization, 4, size=8),
+        nn.ReLU(),
+        Convolution(channels, channels, normalization, 2, size=4),
+        nn.ReLU(),
+        *several(),
+        nn.AvgPool2d(3, 2, padding=1),
+        *several(),
+    ]
 
 
 def atari_layers(inputs: int, channels: int, blocks: int, normalization: str) -> list[nn.Module]:

@@ -42,6 +42,13 @@ class NetworkSettings(ActingSettings, frozen=True, kw_only=True):
     dynamics_blocks: Annotated[
         int, Meta(ge=0, le=64, description="residual blocks of h, where it has some, and of g")
     ] = 1
+    stem: Annotated[
+        Literal["residual", "strided"],
+        Meta(
+            description="atari: what h begins with; strided: the large strides of DQN, at a "
+            "fourth of the cost"
+        ),
+    ] = "residual"
     line_length: Annotated[
         int, Meta(ge=2, le=64, description="board: cells of the lines that it looks at")
     ] = 4

@@ -9,7 +9,12 @@ from torch import Tensor, nn
 from agents.base import AgentRefused
 from agents.muzero.beginning import begin
 from agents.muzero.board import BoardNetwork
-from agents.muzero.convolutional import ConvolutionalNetwork, atari_layers, minatar_layers
+from agents.muzero.convolutional import (
+    ConvolutionalNetwork,
+    atari_layers,
+    minatar_layers,
+    strided_layers,
+)
 from agents.muzero.dense import Floats, Widths
 from agents.muzero.networks import DenseNetwork, Network
 from agents.muzero.observations import Observations
@@ -55,7 +60,8 @@ def picture_network(
     if normalization == "auto":
         normalization = "batch" if kind == "atari" else "none"
     channels = settings.hidden_size or (32 if kind == "minatar" else 64)
-    layers = minatar_layers if kind == "minatar" else atari_layers
+    large = strided_layers if settings.stem == "strided" else atari_layers
+    layers = minatar_layers if kind == "minatar" else large
     values, rewards = supports(settings)
     network = ConvolutionalNetwork(
         observations.picture,

@@ -70,6 +70,17 @@ def test_states_of_pictures_lie_between_0_and_1(
     assert [one.abs().max().item() for one in (logits, values, network.rewards(states))] == [0] * 3
 
 
+@pytest.mark.parametrize(("side", "reached"), [(64, 4), (84, 5), (96, 6)])
+def test_large_strides_end_about_where_residual_blocks_do(side: int, reached: int) -> None:
+    space = Box(0, 255, (4, side, side), np.uint8)
+    network = network_for(space, "atari", stem="strided")
+    states = network.represent(torch.rand(2, side, side, 4))
+    assert states.shape == (2, 4, reached, reached)
+    assert network.step(states, torch.tensor([0, 1])).shape == states.shape
+    residual = network_for(space, "atari").represent(torch.rand(1, side, side, 4))
+    assert abs(residual.shape[2] - reached) <= 1
+
+
 @pytest.mark.parametrize("normalization", ["none", "layer", "batch"])
 def test_acting_on_one_is_acting_on_it_among_others(normalization: str) -> None:
     network = network_for(MINATAR, "minatar", normalization=normalization)

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 
@@ -24,20 +25,30 @@ class Augmentation:
     def __call__(self, pictures: Tensor) -> Tensor:
         """Of [..., height, width, channels]; a stack is moved as one."""
         each = pictures.flatten(0, -4)
-        rows, columns = (self._moved(len(each), side).to(each.device) for side in each.shape[1:3])
-        which = torch.arange(len(each), device=each.device)
-        moved = each[which[:, None, None], rows[:, :, None], columns[:, None, :]]
-        draws = self._rng.standard_normal(len(each), np.float32).clip(-2, 2)
+        N, height, width, channels = each.shape
+        rows = torch.from_numpy((np.arange(height) + self._drawn(N)).clip(0, height - 1))
+        columns = torch.from_numpy(self._drawn(N) + self._shift)
+        left, right = (edge.expand(-1, -1, self._shift, -1) for edge in _edges(each))
+        wide = torch.cat((left, each, right), 2).flatten(2)
+        # whole rows of pixels are copied, from where in the wider row they begin
+        windows = wide.unfold(2, width * channels, channels)
+        which = torch.arange(N, device=each.device)[:, None]
+        moved = windows[which, rows.to(each.device), columns.to(each.device)].view(each.shape)
+        draws = self._rng.standard_normal(N, np.float32).clip(-2, 2)
         factors = torch.from_numpy(1 + np.float32(self._intensity) * draws).to(moved)
-        return (moved * factors[:, None, None, None]).view(pictures.shape)
+        return moved.mul_(factors[:, None, None, None]).view(pictures.shape)
 
-    def _moved(self, count: int, side: int) -> Tensor:
-        """[count, side] which rows of pixels are where these were."""
-        by = self._rng.integers(-self._shift, self._shift, size=(count, 1), endpoint=True)
-        return torch.from_numpy((np.arange(side) + by).clip(0, side - 1))
+    def _drawn(self, count: int) -> NDArray[np.int64]:
+        """[count, 1] by how many pixels."""
+        return self._rng.integers(-self._shift, self._shift, size=(count, 1), endpoint=True)
 
     def state_dict(self) -> dict[str, Any]:
         return {"rng": self._rng.bit_generator.state}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self._rng.bit_generator.state = state["rng"]
+
+
+def _edges(pictures: Tensor) -> tuple[Tensor, Tensor]:
+    """The first column of pixels, and the last."""
+    return pictures[:, :, :1], pictures[:, :, -1:]
