@@ -142,6 +142,7 @@ Update = Callable[[], object]
 def updates(name: str) -> dict[str, Update]:
     """What is timed of the network of this name, each with parameters of its own."""
     settings = MuZeroSettings()
+    halved = MuZeroSettings(autocast=True)
     shape, actions = CASES[name]
     space = gymnasium.spaces.Box(-np.inf, np.inf, shape, np.float32)
     observations = Observations(space)
@@ -166,6 +167,8 @@ def updates(name: str) -> dict[str, Update]:
     if name == "dense":
         values = initial(widths, np.random.default_rng(0))
         learners["compiled"] = DenseLearner(settings, widths, values, capacity=8)
+    else:
+        learners["the same, in bfloat16"] = TorchLearner(halved, network(), read, ssl=Consistency())
     return {said: functools.partial(one.update, *batch, 1e-4) for said, one in learners.items()}
 
 

@@ -19,7 +19,9 @@ from experiment.bootstrap import python_with  # noqa: E402 - needs the path abov
 def main() -> None:
     """Runs pytest in the project's virtual environment."""
     python = python_with("requirements.txt", "tests/requirements.txt")
-    command = [python, "-m", "pytest", "-n", "auto", "--dist", "loadgroup", *sys.argv[1:]]
+    # the tests of Slurm, one group, mostly wait for it: their worker leaves its processor to others
+    workers = len(os.sched_getaffinity(0)) + 1
+    command = [python, "-m", "pytest", "-n", str(workers), "--dist", "loadgroup", *sys.argv[1:]]
     # the tests start hundreds of programs: none is to compile the source anew
     environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
     sys.exit(subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode)

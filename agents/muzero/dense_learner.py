@@ -92,6 +92,7 @@ class DenseLearner:
             settings.ssl_weight if settings.self_supervision == "consistency" and unroll else 0
         )
         self.reads_all = bool(self._consistency > 0)
+        self.reads_stored = False
         self.updates = 0
         self.online, self.target = (
             DenseInference(

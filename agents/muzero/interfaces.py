@@ -64,10 +64,12 @@ class Learner(Protocol):
     Attributes:
         updates: steps so far.
         reads_all: whether an update asks for the observations of all states.
+        reads_stored: whether it takes them as they are stored, bytes as bytes.
     """
 
     updates: int
     reads_all: bool
+    reads_stored: bool
 
     @property
     def online(self) -> Inference:
@@ -79,7 +81,9 @@ class Learner(Protocol):
         """Its target network."""
         ...
 
-    def update(self, observations: Floats, batch: Batch, values: Floats, rate: float) -> Learnt:
+    def update(
+        self, observations: NDArray[Any], batch: Batch, values: Floats, rate: float
+    ) -> Learnt:
         """A gradient step.
 
         Args:

@@ -24,6 +24,7 @@ class Observations:
         picture: (height, width, channels) of boxes of 3 dimensions, or of 4 (a stack of pictures).
         frame: channels of the newest picture, the last ones, if there are pictures.
         dtype: of what is stored: bytes where observations are bytes or truth values.
+        scale: of what is read, beside what is stored.
     """
 
     def __init__(self, space: gymnasium.Space[Any], channels: Channels = "auto") -> None:
@@ -35,7 +36,7 @@ class Observations:
             AgentRefused: neither a box nor discrete.
         """
         self._first: int | None = None
-        self._scale = np.float32(1)
+        self.scale = np.float32(1)
         self.dtype: type[np.generic] = np.float32
         self._pictures: Pictures | None = None
         if isinstance(space, gymnasium.spaces.Discrete):
@@ -47,7 +48,7 @@ class Observations:
                 self._pictures = Pictures(shape, channels)
             if space.dtype in (np.uint8, np.bool_):
                 self.dtype = np.uint8
-                self._scale = np.float32(1 if space.dtype == np.bool_ else 1 / 255)
+                self.scale = np.float32(1 if space.dtype == np.bool_ else 1 / 255)
         else:
             raise AgentRefused(f"MuZero needs a box or a discrete observation, not {space}")
         self.width = max(1, math.prod(shape))
@@ -70,6 +71,6 @@ class Observations:
         if self.dtype == np.float32:
             return stored
         read: Floats = stored.astype(np.float32)
-        if self._scale != 1:
-            read *= self._scale
+        if self.scale != 1:
+            read *= self.scale
         return read

@@ -144,7 +144,7 @@ class MuZeroSettings(NetworkSettings, frozen=True, kw_only=True):
         Annotated[float, Meta(gt=0, le=1)] | None,
         Meta(
             description="share of the network that its slow copy takes over at each update; null: "
-            "0.001 for moco and curl, for spr 0.01, or 1 with augmentation"
+            "0.001 for moco, 0.05 for curl, for spr 0.01, or 1 with augmentation"
         ),
     ] = None
     queue_size: Annotated[

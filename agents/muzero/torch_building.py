@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from agents.base import AgentRefused
@@ -128,7 +131,7 @@ def build_torch_learner(
     """
     shape = None if isinstance(network, DenseNetwork) else observations.picture
 
-    def read(rows: Floats) -> Tensor:
+    def read(rows: NDArray[Any]) -> Tensor:
         tensor = torch.from_numpy(np.ascontiguousarray(rows)).to(device)
         return tensor if shape is None else tensor.view(len(rows), *shape)
 
@@ -141,4 +144,5 @@ def build_torch_learner(
         ssl=None if ssl is None else ssl.to(device),
         augmentation=augmentation_of(settings, rng.spawn(1)[0]),
         sampling=sampling,
+        scale=float(observations.scale),
     )

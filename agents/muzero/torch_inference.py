@@ -18,7 +18,7 @@ from agents.search.model import Model, Steps
 from agents.search.scalars import Support
 
 Floats = NDArray[np.float32]
-Reader = Callable[[Floats], Tensor]
+Reader = Callable[[NDArray[Any]], Tensor]
 """From rows [N, inputs] to what a network reads, on its device."""
 Predictor = Callable[[Tensor], tuple[Tensor, Tensor]]
 """From latent states to logits [B, A], or Q, and scalar values [B]."""

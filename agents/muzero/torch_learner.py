@@ -36,10 +36,11 @@ class TorchLearner:
 
     Args:
         network: on its device.
-        read: from rows of observations to what it reads.
+        read: from rows of observations to pictures or vectors, bytes to bytes.
         ssl: what else its states are drawn to.
         augmentation: what is done to the pictures of a batch.
         sampling: how actions of a box are drawn; None: they are not a box.
+        scale: that bytes are multiplied by.
     """
 
     def __init__(
@@ -51,17 +52,18 @@ class TorchLearner:
         ssl: SelfSupervision | None = None,
         augmentation: Augmentation | None = None,
         sampling: Sampling | None = None,
+        scale: float = 1.0,
     ) -> None:
         self.settings, self._network, self._read = settings, network, read
         self._ssl, self._augmentation = ssl, augmentation
-        self._sampling = sampling
+        self._sampling, self._scale = sampling, scale
         self._target = copy.deepcopy(network).requires_grad_(False)
         self._device = next(network.parameters()).device
         self._values_of, self._rewards_of = supports(settings)
         K = settings.jumps
         self._scales = torch.full((K + 1, 1), 1 / max(K, 1), device=self._device)
         self._scales[0] = 1
-        self.reads_all = ssl is not None
+        self.reads_all, self.reads_stored = ssl is not None, True
         self.updates = 0
         self._modules = network if ssl is None else nn.ModuleList((network, ssl))
         self._vector = Vector(self._modules)
@@ -98,7 +100,9 @@ class TorchLearner:
         dense = isinstance(network, DenseNetwork) and network.prefix is None
         return dense and self._device.type == "cpu"
 
-    def update(self, observations: Floats, batch: Batch, values: Floats, rate: float) -> Learnt:
+    def update(
+        self, observations: NDArray[Any], batch: Batch, values: Floats, rate: float
+    ) -> Learnt:
         self._network.train()
         kind = self._device.type
         with torch.autocast(kind, torch.bfloat16, enabled=self.settings.autocast):
@@ -118,7 +122,7 @@ class TorchLearner:
         return Learnt(errors.cpu().numpy(), named)
 
     def _loss(
-        self, observations: Floats, batch: Batch, values: Floats
+        self, observations: NDArray[Any], batch: Batch, values: Floats
     ) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
         """The loss, by how much the first values are off [B], and its terms."""
         settings, network, targets = self.settings, self._network, batch.targets
@@ -187,7 +191,10 @@ class TorchLearner:
         return loss, errors, losses
 
     def _augmented(self, observations: Tensor) -> Tensor:
-        return observations if self._augmentation is None else self._augmentation(observations)
+        scale = 1.0 if observations.is_floating_point() else self._scale
+        if self._augmentation is not None:
+            return self._augmentation(observations, scale)
+        return observations.float() if scale == 1 else observations * scale
 
     def _to(self, array: NDArray[Any]) -> Tensor:
         return torch.from_numpy(np.ascontiguousarray(array)).to(self._device)
@@ -240,7 +247,7 @@ class _Loss(nn.Module):
         super().__init__()
         self.trained, self._compute = modules, loss
 
-    def forward(self, observations: Floats, batch: Batch, values: Floats) -> Any:
+    def forward(self, observations: NDArray[Any], batch: Batch, values: Floats) -> Any:
         return self._compute(observations, batch, values)
 
 

@@ -127,7 +127,9 @@ class Training:
         settings, learner = self.settings, self.learner
         batch = self.replay.sample(settings.batch_size, self._rng, horizon=settings.multistep)
         rows = batch.targets.rows.T if learner.reads_all else batch.starts[None]
-        seen = self._observations.read(self.replay.rows("observations", rows))
+        seen = self.replay.rows("observations", rows)
+        if not learner.reads_stored:
+            seen = self._observations.read(seen)
         rate = learning_rate(settings, learner.updates / self._last_update)
         values = self._values(batch)
         if settings.learns_from_actions and not settings.q_learning:

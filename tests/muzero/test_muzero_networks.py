@@ -118,6 +118,29 @@ def test_a_learner_of_pictures_learns_its_batch() -> None:
         assert losses[-1][name] < losses[0][name]
 
 
+def test_a_learner_reads_bytes_as_searches_do() -> None:
+    settings = small(hidden_size=4, jumps=2, ssl="consistency")
+    observations = Observations(ATARI)
+    _, batch, values = some_batch(
+        np.random.default_rng(1), settings, inputs=observations.width, actions=ACTIONS
+    )
+    B = len(batch.starts)
+    stored = np.random.default_rng(2).integers(256, size=(3, B, observations.width))
+    stored = stored.astype(np.uint8)
+    losses = []
+    for seen in (stored, observations.read(stored)):
+        learner = build_learner(
+            settings,
+            observations,
+            DiscreteActions(Discrete(ACTIONS)),
+            np.random.default_rng(0),
+            "cpu",
+            8,
+        )
+        losses.append(learner.update(seen, batch, values, 0.01).losses)
+    assert losses[0] == pytest.approx(losses[1], rel=1e-5)
+
+
 @pytest.mark.parametrize(
     ("space", "kind"),
     [(Box(-1, 1, (7,)), "mlp"), (Discrete(5), "mlp"), (MINATAR, "minatar"), (ATARI, "atari")],

@@ -75,7 +75,7 @@ def test_a_learner_goes_on_where_another_was_left(kind: str, space: gymnasium.Sp
     assert np.array_equal(left["optimizer"]["moments"], right["optimizer"]["moments"])
 
 
-@pytest.mark.parametrize(("kind", "rate"), [("moco", 0.001), ("curl", 0.001), ("spr", 0.01)])
+@pytest.mark.parametrize(("kind", "rate"), [("moco", 0.001), ("curl", 0.05), ("spr", 0.01)])
 def test_copies_follow_slowly(kind: str, rate: float) -> None:
     learner = learner_of(kind)
     assert isinstance(learner._ssl, SelfSupervision)
@@ -166,6 +166,12 @@ def test_pictures_are_moved_and_scaled_by_draws_of_their_own() -> None:
     assert 0.8 <= each.min() < each.max() <= 1.2
     again = [Augmentation(2, 0.1, np.random.default_rng(2))(pictures) for _ in range(2)]
     assert torch.equal(*again)
+    pixels = (255 * pictures).to(torch.uint8)
+    by_byte, read = (
+        Augmentation(2, 0.1, np.random.default_rng(2))(each, scale)
+        for each, scale in ((pixels, 1 / 255), (pixels / 255, 1.0))
+    )
+    assert torch.allclose(by_byte, read)
 
 
 def test_vectors_are_not_augmented() -> None:

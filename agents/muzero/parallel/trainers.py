@@ -42,7 +42,7 @@ Floats = NDArray[np.float32]
 class Share(NamedTuple):
     """What a trainer learns from; see `Learner.update`."""
 
-    observations: Floats
+    observations: NDArray[Any]
     batch: Batch
     values: Floats
     rate: float
@@ -79,11 +79,14 @@ class Trainers:
             sampling=sampling,
         )
         self.online, self.target = self._own.online, self._own.target
-        self.reads_all, self.updates = self._own.reads_all, self._own.updates
+        self.reads_all, self.reads_stored = self._own.reads_all, self._own.reads_stored
+        self.updates = self._own.updates
         self._workers: list[Worker] = []
         self._mailboxes: list[Mailbox] = []
 
-    def update(self, observations: Floats, batch: Batch, values: Floats, rate: float) -> Learnt:
+    def update(
+        self, observations: NDArray[Any], batch: Batch, values: Floats, rate: float
+    ) -> Learnt:
         """
         Raises:
             Diverged: a gradient is not finite.

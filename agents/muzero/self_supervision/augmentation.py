@@ -22,8 +22,8 @@ class Augmentation:
     def __init__(self, shift: int, intensity: float, rng: np.random.Generator) -> None:
         self._shift, self._intensity, self._rng = shift, intensity, rng
 
-    def __call__(self, pictures: Tensor) -> Tensor:
-        """Of [..., height, width, channels]; a stack is moved as one."""
+    def __call__(self, pictures: Tensor, scale: float = 1.0) -> Tensor:
+        """Of [..., height, width, channels], times a scale; a stack is moved as one."""
         each = pictures.flatten(0, -4)
         N, height, width, channels = each.shape
         rows = torch.from_numpy((np.arange(height) + self._drawn(N)).clip(0, height - 1))
@@ -35,8 +35,8 @@ class Augmentation:
         which = torch.arange(N, device=each.device)[:, None]
         moved = windows[which, rows.to(each.device), columns.to(each.device)].view(each.shape)
         draws = self._rng.standard_normal(N, np.float32).clip(-2, 2)
-        factors = torch.from_numpy(1 + np.float32(self._intensity) * draws).to(moved)
-        return moved.mul_(factors[:, None, None, None]).view(pictures.shape)
+        factors = torch.from_numpy(scale * (1 + np.float32(self._intensity) * draws))
+        return (moved * factors.to(moved.device)[:, None, None, None]).view(pictures.shape)
 
     def _drawn(self, count: int) -> NDArray[np.int64]:
         """[count, 1] by how many pixels."""

@@ -45,8 +45,8 @@ def self_supervision_of(
         state = network.represent(torch.zeros(1, *shape))[0]
     network.train()
     width, features = settings.projection_dim, state.numel()
-    usual = 0.001 if kind != "spr" else 1.0 if settings.augmentation else 0.01
-    rate = settings.ssl_momentum or usual
+    usual = {"curl": 0.05, "spr": 1.0 if settings.augmentation else 0.01}
+    rate = settings.ssl_momentum or usual.get(kind, 0.001)
     temperature = settings.ssl_temperature or {"nce": 0.1, "moco": 0.07}.get(kind, 1.0)
     if kind == "simsiam":
         return SimSiam(features, width, rng)
