@@ -113,7 +113,7 @@ class MuZeroSettings(NetworkSettings, frozen=True, kw_only=True):
         bool,
         Meta(
             description="networks in torch learn in bfloat16, which new processors are faster in; "
-            "parameters and searches are in single precision"
+            "parameters and searches are in single precision, values to bootstrap with are not"
         ),
     ] = False
     symmetries: Annotated[

@@ -98,10 +98,14 @@ def _written(rows: Tensor, more: Tensor, at: int) -> Tensor:
 
 
 class TorchInference:
-    """See `agents.muzero.interfaces.Inference`; searches use the parameters as they are."""
+    """See `agents.muzero.interfaces.Inference`; searches use the parameters as they are.
+
+    Attributes:
+        autocast: whether values, not searches, are in bfloat16.
+    """
 
     def __init__(self, network: Network, read: Reader, values: Support, rewards: Support) -> None:
-        self.network = network
+        self.network, self.autocast = network, False
         self._read, self._support = read, values
         kind = TorchModel if network.prefix is None else PrefixModel
         self._states = kind(network, self._predict, rewards)
@@ -124,9 +128,14 @@ class TorchInference:
 
     @torch.inference_mode()
     def values(self, observations: Floats, legal: NDArray[np.bool_] | None = None) -> Floats:
-        _, values = self._predict(self.network.represent(self._read(observations)))
+        with self._precision():
+            _, values = self._predict(self.network.represent(self._read(observations)))
         scalars: Floats = values.cpu().numpy()
         return scalars
+
+    def _precision(self) -> torch.autocast:
+        kind = next(self.network.parameters()).device.type
+        return torch.autocast(kind, torch.bfloat16, enabled=self.autocast)
 
     def _predict(self, states: Tensor) -> tuple[Tensor, Tensor]:
         logits, values = self.network.predict(states)

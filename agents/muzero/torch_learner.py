@@ -70,6 +70,7 @@ class TorchLearner:
         self._optimizer = optimizer_of(settings, self._vector)
         self.online = self._inference(network)
         self.target = self._inference(self._target)
+        self.target.autocast = settings.autocast
         network.eval()
         self._target.eval()
         self._forward: Callable[..., Any] = self._loss

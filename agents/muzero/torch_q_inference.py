@@ -16,7 +16,8 @@ class QInference(TorchInference):
 
     @torch.inference_mode()
     def values(self, observations: Floats, legal: NDArray[np.bool_] | None = None) -> Floats:
-        q, values = self._predict(self.network.represent(self._read(observations)))
+        with self._precision():
+            q, values = self._predict(self.network.represent(self._read(observations)))
         if legal is not None:
             values = _among(q, legal).amax(1)
         scalars: Floats = values.cpu().numpy()
@@ -25,7 +26,8 @@ class QInference(TorchInference):
     @torch.inference_mode()
     def distributions(self, observations: Floats, legal: NDArray[np.bool_]) -> Floats:
         """See `agents.muzero.interfaces.Distributional`."""
-        logits = self._logits(self.network.represent(self._read(observations)))
+        with self._precision():
+            logits = self._logits(self.network.represent(self._read(observations)))
         greatest = _among(decode(logits, self._support), legal).argmax(1)
         rows = torch.arange(len(logits), device=logits.device)
         probabilities = logits[rows, greatest].softmax(-1)

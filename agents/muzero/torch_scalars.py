@@ -37,7 +37,7 @@ def two_hot(x: Tensor, support: Support) -> Tensor:
 def decode(logits: Tensor, support: Support) -> Tensor:
     """The scalars [...] that softmax(logits [..., bins]) stands for."""
     atoms = torch.linspace(support.low, support.high, support.bins).to(logits)
-    mean = logits.softmax(-1) @ atoms
+    mean = (logits.softmax(-1) * atoms).sum(-1)  # a product of matrices might be in bfloat16
     return expand(mean) if support.compressed else mean
 
 

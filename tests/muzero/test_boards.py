@@ -140,6 +140,12 @@ def test_it_learns_its_batch(autocast: bool) -> None:
         np.dtype(np.float32),
         np.dtype(np.int64),
     }
+    learner.renew_target()
+    bootstraps, of_searches = (
+        one.values(observations[0]) for one in (learner.target, learner.online)
+    )
+    assert bootstraps == pytest.approx(of_searches, abs=0.1)
+    assert np.array_equal(bootstraps, of_searches) is not autocast
 
 
 def test_it_is_chosen_by_name_alone() -> None:
