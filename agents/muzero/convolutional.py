@@ -144,7 +144,7 @@ def atari_layers(inputs: int, channels: int, blocks: int, normalization: str) ->
 
 
 class ConvolutionalNetwork(Network):
-    """Latent states [channels, h, w].
+    """Latent states [channels, h, w]; in memory channels are last, for the convolutions.
 
     Args:
         picture: (height, width, channels); observations are [B, height, width, channels].
@@ -198,9 +198,10 @@ class ConvolutionalNetwork(Network):
         self._value: Head | None = None
         if not q_values:
             self._value = Head(channels, area, hidden, value_bins, normalization)
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def represent(self, observations: Tensor) -> Tensor:
-        return rescaled(self._representation(observations.permute(0, 3, 1, 2).contiguous()))
+        return rescaled(self._representation(observations.permute(0, 3, 1, 2)))
 
     def step(self, states: Tensor, actions: Tensor) -> Tensor:
         hot = told(actions, self._actions).to(states)

@@ -53,9 +53,9 @@ def told(actions: Tensor, count: int) -> Tensor:
 
 def rescaled(states: Tensor) -> Tensor:
     """Each state's features to [0, 1], by the least and the greatest."""
-    flat = states.flatten(1)
-    low, high = flat.amin(1, keepdim=True), flat.amax(1, keepdim=True)
-    return ((flat - low) / (high - low).clamp_min(LATENT_FLOOR)).view_as(states)
+    features = tuple(range(1, states.dim()))
+    low, high = states.amin(features, keepdim=True), states.amax(features, keepdim=True)
+    return (states - low) / (high - low).clamp_min(LATENT_FLOOR)
 
 
 _ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {

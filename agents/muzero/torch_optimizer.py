@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from agents.muzero.optimizers import Optimizer, numbers_of
 from agents.muzero.settings import MuZeroSettings
@@ -13,7 +13,7 @@ from agents.muzero.settings import MuZeroSettings
 
 class Vector:
     """The parameters of a network that learn, which from now on lie in one vector, and their
-    gradients in another.
+    gradients in another, in the order in which they lie in memory.
 
     Attributes:
         values, gradients: [P].
@@ -21,14 +21,24 @@ class Vector:
 
     def __init__(self, network: nn.Module) -> None:
         parameters = [one for one in network.parameters() if one.requires_grad]
-        self.values = torch.cat([one.detach().reshape(-1) for one in parameters])
+        self.values = torch.cat([_laid_out(one.detach()).reshape(-1) for one in parameters])
         self.gradients = torch.zeros_like(self.values)
         at = 0
         for one in parameters:
             end = at + one.numel()
-            one.data = self.values[at:end].view(one.shape)
-            one.grad = self.gradients[at:end].view(one.shape)
+            for part, whole in (("data", self.values), ("grad", self.gradients)):
+                view = whole[at:end].view(_laid_out(one).shape)
+                setattr(one, part, view.permute(0, 3, 1, 2) if _channels_last(one) else view)
             at = end
+
+
+def _channels_last(parameter: Tensor) -> bool:
+    return parameter.dim() == 4 and parameter.is_contiguous(memory_format=torch.channels_last)
+
+
+def _laid_out(parameter: Tensor) -> Tensor:
+    """With its dimensions in the order of memory."""
+    return parameter.permute(0, 2, 3, 1) if _channels_last(parameter) else parameter
 
 
 class DeviceOptimizer:

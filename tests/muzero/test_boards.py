@@ -144,7 +144,7 @@ def test_it_learns_its_batch(autocast: bool) -> None:
     bootstraps, of_searches = (
         one.values(observations[0]) for one in (learner.target, learner.online)
     )
-    assert bootstraps == pytest.approx(of_searches, abs=0.1)
+    assert bootstraps == pytest.approx(of_searches, rel=0.1, abs=0.1)
     assert np.array_equal(bootstraps, of_searches) is not autocast
 
 

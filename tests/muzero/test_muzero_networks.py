@@ -240,3 +240,18 @@ def test_dense_networks_need_no_torch() -> None:
     )
     root = Path(__file__).resolve().parents[2]
     assert subprocess.run([sys.executable, "-c", program], cwd=root, check=False).returncode == 0
+
+
+def test_one_vector_holds_convolutions_as_they_lie_in_memory() -> None:
+    network = network_for(ATARI, "atari")
+    before = {name: one.clone() for name, one in network.state_dict().items()}
+    vector = Vector(network)
+    for name, one in network.state_dict().items():
+        assert torch.equal(one, before[name])
+    (first, *_) = (one for one in network.parameters() if one.dim() == 4)
+    assert first.is_contiguous(memory_format=torch.channels_last)
+    vector.values.zero_()
+    vector.gradients.fill_(1)
+    assert not first.any()
+    assert first.grad is not None
+    assert bool((first.grad == 1).all())

@@ -36,10 +36,8 @@ class Augmentation:
         moved = windows[which, rows.to(each.device), columns.to(each.device)].view(each.shape)
         draws = self._rng.standard_normal(N, np.float32).clip(-2, 2)
         factors = torch.from_numpy(scale * (1 + np.float32(self._intensity) * draws))
-        # in memory channels come first, as convolutions read them
-        first = moved.permute(0, 3, 1, 2).to(torch.float32, memory_format=torch.contiguous_format)
-        first.mul_(factors.to(first.device)[:, None, None, None])
-        return first.permute(0, 2, 3, 1).view(pictures.shape)
+        factors = factors.to(moved.device)[:, None, None, None]
+        return moved.float().mul_(factors).view(pictures.shape)
 
     def _drawn(self, count: int) -> NDArray[np.int64]:
         """[count, 1] by how many pixels."""
