@@ -6,12 +6,14 @@ Batches of 128, five steps of the model, 51 bins, consistency. "dense" is the ne
 config/agent/MuZero_cartpole.json, 64 features of a latent state; "minatar" that for pictures of
 10 x 10 x 4, 32 channels of 5 x 5. The plain version reads as the equations do: every step of the
 model calls every head, gradients are torch's, and so is Adam. All take the same batch, in turns,
-in one process of one thread; the milliseconds are CPU time, the least of the repeats.
+in one process of one thread; the milliseconds are CPU time, the least of the repeats. "pong" are
+the updates of config/agent/MuZero_pong.json, on bytes, by what its network begins with.
 """
 
 from __future__ import annotations
 
 import functools
+import json
 import os
 import sys
 import time
@@ -24,6 +26,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import click
 import gymnasium
+import msgspec
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -39,13 +42,14 @@ from agents.muzero.self_supervision.consistency import Consistency
 from agents.muzero.settings import MuZeroSettings
 from agents.muzero.supports import supports
 from agents.muzero.targets import Targets
-from agents.muzero.torch_building import dense_network, picture_network
+from agents.muzero.torch_building import build_torch_learner, dense_network, picture_network
 from agents.muzero.torch_inference import Reader
 from agents.muzero.torch_learner import TorchLearner
 from agents.muzero.torch_scalars import scaled_gradient, two_hot
 
 #: Of each network: the shape of an observation, and actions.
 CASES = {"dense": ((4,), 2), "minatar": ((10, 10, 4), 6)}
+PONG = Path(__file__).resolve().parent.parent / "config" / "agent" / "MuZero_pong.json"
 Floats = NDArray[np.float32]
 
 
@@ -139,8 +143,30 @@ def milliseconds(
 Update = Callable[[], object]
 
 
+def updates_of_pong() -> dict[str, Update]:
+    """What is timed of the file's agent, by its stem and precision."""
+    content = json.loads(PONG.read_text())["parameters"]
+    chosen = {name: values[0] for name, values in content.items()}
+    observations = Observations(gymnasium.spaces.Box(0, 255, (64, 64, 4), np.uint8))
+    calls: dict[str, Update] = {}
+    for stem in ("residual", "strided"):
+        for autocast in (False, True):
+            changed = chosen | {"stem": stem, "autocast": autocast}
+            settings = msgspec.convert(changed, MuZeroSettings)
+            rng = np.random.default_rng(0)
+            network = picture_network(settings, "atari", observations, 6, rng)
+            learner = build_torch_learner(settings, network, observations, "cpu", rng)
+            seen, batch, values = some_batch(settings, observations.width, 6, rng)
+            stored = rng.integers(256, size=seen.shape).astype(np.uint8)
+            said = f"stem {stem}, {'bfloat16' if autocast else 'single precision'}"
+            calls[said] = functools.partial(learner.update, stored, batch, values, 1e-4)
+    return calls
+
+
 def updates(name: str) -> dict[str, Update]:
     """What is timed of the network of this name, each with parameters of its own."""
+    if name == "pong":
+        return updates_of_pong()
     settings = MuZeroSettings()
     halved = MuZeroSettings(autocast=True)
     shape, actions = CASES[name]
@@ -181,12 +207,13 @@ def main(seconds: float, repeats: int, profile: bool) -> None:
     torch.set_num_threads(1)
     print("| network | learner | ms an update | of the plain one |\n|---|---|---|---|")
     profiled = []
-    for name in CASES:
+    for name in (*CASES, "pong"):
         calls = updates(name)
         found = milliseconds(list(calls.values()), seconds, repeats)
         for said, spent in zip(calls, found, strict=True):
             print(f"| {name} | {said} | {spent:.2f} | {spent / found[0]:.2f} |", flush=True)
-        profiled.append((name, calls["in torch, heads on all steps at once"]))
+        if name in CASES:
+            profiled.append((name, calls["in torch, heads on all steps at once"]))
     for name, call in profiled if profile else ():
         with torch.profiler.profile() as seen:
             for _ in range(5):

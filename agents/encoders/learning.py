@@ -13,6 +13,7 @@ from agents.encoders.adversary import Adversary
 from agents.encoders.interface import ObservationEncoder
 from agents.encoders.settings import EncoderSettings
 from agents.first_weights import drawn_from
+from agents.precision import computed_in
 
 
 class EncoderLearner:
@@ -76,11 +77,8 @@ class EncoderLearner:
 
     @contextlib.contextmanager
     def _arithmetic(self) -> Any:
-        low = self._settings.encoder_precision == "bfloat16"
-        with (
-            self._deterministic(),
-            torch.autocast(self._device.type, torch.bfloat16, enabled=low),
-        ):
+        precision = self._settings.encoder_precision
+        with self._deterministic(), computed_in(precision, self._device):
             yield
 
     @staticmethod

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import torch
 from torch import Tensor
 
-from agents.iris.precision import Precision, computed_in
 from agents.iris.tokenizer.interface import Before, Tokenizer
 from agents.iris.world_models.interface import Dynamics, draw
+from agents.precision import Precision, computed_in
 
 if TYPE_CHECKING:
     from agents.iris.actor_critic import ActorCritic, State

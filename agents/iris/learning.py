@@ -17,12 +17,12 @@ from agents.iris.actor_critic import ActorCritic, actor_critic_loss
 from agents.iris.compiling import compile_networks
 from agents.iris.imagination import Starts, Trajectories, imagine
 from agents.iris.optimizing import adam, adamw, trainable, update
-from agents.iris.precision import computed_in
 from agents.iris.settings import IrisSettings
 from agents.iris.tokenizer.building import build_tokenizer
 from agents.iris.tokenizer.interface import Before
 from agents.iris.world_models.building import build_world_model
 from agents.iris.world_models.interface import Segments, WorldModel
+from agents.precision import computed_in
 
 if TYPE_CHECKING:
     from agents.base import EnvironmentMaker

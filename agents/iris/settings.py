@@ -13,7 +13,7 @@ from agents.base import Rule
 from agents.iris.actor_critic_settings import ActorCriticSettings
 from agents.iris.tokenizer_settings import Count, NotNegative, Share, Whole
 
-#: See `agents.iris.precision`, which imports torch.
+#: See `agents.precision`, which imports torch.
 Precision = Literal["float32", "bfloat16"]
 
 

@@ -70,6 +70,10 @@ class Block(nn.Module):
         return functional.relu(self._beside(x) + y)
 
 
+def _blocks(count: int, channels: int, normalization: str) -> list[nn.Module]:
+    return [Block(channels, channels, normalization) for _ in range(count)]
+
+
 class Reduced(nn.Module):
     """1 x 1 convolution to few channels, flattened."""
 
@@ -103,43 +107,35 @@ class Head(nn.Module):
 def minatar_layers(inputs: int, channels: int, blocks: int, normalization: str) -> list[nn.Module]:
     """Of h, for pictures of some ten pixels a side."""
     first = [Convolution(inputs, channels, normalization, 2), nn.ReLU()]
-    return [*first, *(Block(channels, channels, normalization) for _ in range(blocks))]
+    return [*first, *_blocks(blocks, channels, normalization)]
 
 
 def strided_layers(inputs: int, channels: int, blocks: int, normalization: str) -> list[nn.Module]:
     """Of h, for pictures of some ninety pixels a side: the strides of DQN (Mnih et al. 2015)."""
-
-    def several() -> list[nn.Module]:
-        return [Block(channels, channels, normalization) for _ in range(blocks)]
-
     return [
         Convolution(inputs, channels, normalization, 4, size=8),
         nn.ReLU(),
         Convolution(channels, channels, normalization, 2, size=4),
         nn.ReLU(),
-        *several(),
+        *_blocks(blocks, channels, normalization),
         nn.AvgPool2d(3, 2, padding=1),
-        *several(),
+        *_blocks(blocks, channels, normalization),
     ]
 
 
 def atari_layers(inputs: int, channels: int, blocks: int, normalization: str) -> list[nn.Module]:
     """Of h, for pictures of some ninety pixels a side."""
     half = max(1, channels // 2)
-
-    def several() -> list[nn.Module]:
-        return [Block(channels, channels, normalization) for _ in range(blocks)]
-
     return [
         Convolution(inputs, half, normalization, 2),
         nn.ReLU(),
-        *(Block(half, half, normalization) for _ in range(blocks)),
+        *_blocks(blocks, half, normalization),
         Block(half, channels, normalization, 2),
-        *several(),
+        *_blocks(blocks, channels, normalization),
         nn.AvgPool2d(3, 2, padding=1),
-        *several(),
+        *_blocks(blocks, channels, normalization),
         nn.AvgPool2d(3, 2, padding=1),
-        *several(),
+        *_blocks(blocks, channels, normalization),
     ]
 
 
@@ -184,9 +180,7 @@ class ConvolutionalNetwork(Network):
         self._film = nn.Linear(actions, 2 * channels) if film else None
         reads = channels if film else channels + actions
         self._entering = Convolution(reads, channels, normalization)
-        self._dynamics = nn.Sequential(
-            *(Block(channels, channels, normalization) for _ in range(blocks))
-        )
+        self._dynamics = nn.Sequential(*_blocks(blocks, channels, normalization))
         self._reward: Head | None = None
         if value_prefix:
             reduced = Reduced(channels, normalization)

@@ -45,8 +45,8 @@ class NetworkSettings(ActingSettings, frozen=True, kw_only=True):
     stem: Annotated[
         Literal["residual", "strided"],
         Meta(
-            description="atari: what h begins with; strided: the large strides of DQN, at a "
-            "fourth of the cost"
+            description="atari: what h begins with; strided: the large strides of DQN, "
+            "which updates take a third to a half of the time with"
         ),
     ] = "residual"
     line_length: Annotated[

@@ -14,6 +14,7 @@ from torch import Tensor
 from agents.muzero.networks import Network
 from agents.muzero.torch_scalars import decode
 from agents.muzero.value_prefix import HORIZON
+from agents.precision import Precision, computed_in
 from agents.search.model import Model, Steps
 from agents.search.scalars import Support
 
@@ -101,11 +102,12 @@ class TorchInference:
     """See `agents.muzero.interfaces.Inference`; searches use the parameters as they are.
 
     Attributes:
-        autocast: whether values, not searches, are in bfloat16.
+        precision: of values; searches are in single precision.
     """
 
     def __init__(self, network: Network, read: Reader, values: Support, rewards: Support) -> None:
-        self.network, self.autocast = network, False
+        self.network = network
+        self.precision: Precision = "float32"
         self._read, self._support = read, values
         kind = TorchModel if network.prefix is None else PrefixModel
         self._states = kind(network, self._predict, rewards)
@@ -128,14 +130,13 @@ class TorchInference:
 
     @torch.inference_mode()
     def values(self, observations: Floats, legal: NDArray[np.bool_] | None = None) -> Floats:
-        with self._precision():
+        with self._in_precision():
             _, values = self._predict(self.network.represent(self._read(observations)))
         scalars: Floats = values.cpu().numpy()
         return scalars
 
-    def _precision(self) -> torch.autocast:
-        kind = next(self.network.parameters()).device.type
-        return torch.autocast(kind, torch.bfloat16, enabled=self.autocast)
+    def _in_precision(self) -> torch.autocast:
+        return computed_in(self.precision, next(self.network.parameters()).device)
 
     def _predict(self, states: Tensor) -> tuple[Tensor, Tensor]:
         logits, values = self.network.predict(states)

@@ -25,6 +25,7 @@ from agents.muzero.torch_inference import Reader, TorchInference
 from agents.muzero.torch_optimizer import Vector, optimizer_of
 from agents.muzero.torch_scalars import decode, scaled_gradient, two_hot
 from agents.muzero.value_prefix import sums
+from agents.precision import Precision, computed_in
 from agents.search.sampling import Sampling
 from agents.search.scalars import Support
 
@@ -70,7 +71,8 @@ class TorchLearner:
         self._optimizer = optimizer_of(settings, self._vector)
         self.online = self._inference(network)
         self.target = self._inference(self._target)
-        self.target.autocast = settings.autocast
+        self._precision: Precision = "bfloat16" if settings.autocast else "float32"
+        self.target.precision = self._precision
         network.eval()
         self._target.eval()
         self._forward: Callable[..., Any] = self._loss
@@ -105,8 +107,7 @@ class TorchLearner:
         self, observations: NDArray[Any], batch: Batch, values: Floats, rate: float
     ) -> Learnt:
         self._network.train()
-        kind = self._device.type
-        with torch.autocast(kind, torch.bfloat16, enabled=self.settings.autocast):
+        with computed_in(self._precision, self._device):
             loss, errors, losses = self._forward(observations, batch, values)
         self._vector.gradients.zero_()
         loss.backward()

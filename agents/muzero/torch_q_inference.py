@@ -16,7 +16,7 @@ class QInference(TorchInference):
 
     @torch.inference_mode()
     def values(self, observations: Floats, legal: NDArray[np.bool_] | None = None) -> Floats:
-        with self._precision():
+        with self._in_precision():
             q, values = self._predict(self.network.represent(self._read(observations)))
         if legal is not None:
             values = _among(q, legal).amax(1)
@@ -26,7 +26,7 @@ class QInference(TorchInference):
     @torch.inference_mode()
     def distributions(self, observations: Floats, legal: NDArray[np.bool_]) -> Floats:
         """See `agents.muzero.interfaces.Distributional`."""
-        with self._precision():
+        with self._in_precision():
             logits = self._logits(self.network.represent(self._read(observations)))
         greatest = _among(decode(logits, self._support), legal).argmax(1)
         rows = torch.arange(len(logits), device=logits.device)

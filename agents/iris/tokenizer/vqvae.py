@@ -10,7 +10,6 @@ from torch.nn import functional
 
 from agents.base import AgentRefused
 from agents.iris.frames import Frames
-from agents.iris.precision import computed_in
 from agents.iris.tokenizer.codebook import Codebook, perplexity
 from agents.iris.tokenizer.interface import Before, Tokenizer
 from agents.iris.tokenizer.losses import focal_frequency_loss, ssim_loss, worst_pixel
@@ -23,6 +22,7 @@ from agents.iris.tokenizer.networks import (
 from agents.iris.tokenizer.perceptual import Perceptual
 from agents.iris.tokenizer_settings import TokenizerSettings
 from agents.parallel.sharing import per_rank
+from agents.precision import computed_in
 
 
 class VQVAE(Tokenizer):

@@ -28,7 +28,8 @@ class Augmentation:
         N, height, width, channels = each.shape
         rows = torch.from_numpy((np.arange(height) + self._drawn(N)).clip(0, height - 1))
         columns = torch.from_numpy(self._drawn(N) + self._shift)
-        left, right = (edge.expand(-1, -1, self._shift, -1) for edge in _edges(each))
+        edges = each[:, :, :1], each[:, :, -1:]
+        left, right = (edge.expand(-1, -1, self._shift, -1) for edge in edges)
         wide = torch.cat((left, each, right), 2).flatten(2)
         # whole rows of pixels are copied, from where in the wider row they begin
         windows = wide.unfold(2, width * channels, channels)
@@ -48,8 +49,3 @@ class Augmentation:
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self._rng.bit_generator.state = state["rng"]
-
-
-def _edges(pictures: Tensor) -> tuple[Tensor, Tensor]:
-    """The first column of pixels, and the last."""
-    return pictures[:, :, :1], pictures[:, :, -1:]
